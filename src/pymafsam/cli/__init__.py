@@ -1,0 +1,1 @@
+"""The command line: verbs, errors without traceback, exit codes."""

@@ -1,0 +1,5 @@
+import sys
+
+from pymafsam.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,151 @@
+"""The records that flow from the picture to the mesh. numpy outside the network, torch inside.
+
+Boxes, clicks, joints and masks are in pixels of the whole picture; the centre of the top left
+pixel is (0, 0) + (0.5, 0.5): pixel (column 3, row 5) covers x in [3, 4), y in [5, 6).
+Metres follow OpenCV's camera axes: x right, y down, z forward (see docs/conventions.md).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+Pixels = UInt8[np.ndarray, "height width 3"]
+Inside = Bool[np.ndarray, "height width"]
+Rotations = Float[np.ndarray, "*batch joints 3 3"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One picture: RGB ``pixels``, upright (EXIF orientation applied)."""
+
+    pixels: Pixels
+    name: str
+    index: int = 0
+    seconds: float | None = None
+    focal: float | None = None  # pixels, from EXIF when the camera wrote it
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody in a picture. ``keypoints`` rows are x, y (picture pixels), confidence 0..1.
+
+    ``world`` holds the same points in metres around the hips, camera axes; ``layout`` names
+    their order (a key of ``joints.LAYOUTS``). ``score`` is how sure the detector is of the person;
+    ``mask`` is the detector's own, whole picture.
+    """
+
+    box: Float[np.ndarray, "4"]  # x0 y0 x1 y1
+    score: float
+    track: int | None = None
+    keypoints: Float[np.ndarray, "keypoints 3"] | None = None
+    world: Float[np.ndarray, "keypoints 3"] | None = None
+    layout: str = "blazepose33"
+    presence: float | None = None  # keypoint network: is there a whole person in the crop
+    mask: Inside | None = None
+    prompt: "Prompt | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What says which pixels are meant; any mixture. Picture pixels."""
+
+    box: Float[np.ndarray, "4"] | None = None
+    clicks: Float[np.ndarray, "clicks 2"] | None = None
+    inside: Bool[np.ndarray, "clicks"] | None = None
+    keypoints: Float[np.ndarray, "keypoints 3"] | None = None
+    mask: Inside | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mask:
+    """Pixels that belong to one person, whole picture; ``score`` is the segmenter's own 0..1."""
+
+    inside: Inside
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crop:
+    """A square cut around a person, ready for a network.
+
+    ``pixels`` are normalised by the ImageNet mean and deviation; ``points`` lie in [-1, 1] of the
+    crop; ``to_frame`` maps crop pixels (x, y, 1) to picture pixels.
+    """
+
+    pixels: Float[np.ndarray, "3 side side"]
+    points: Float[np.ndarray, "points 2"] | None
+    to_frame: Float[np.ndarray, "2 3"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pose:
+    """Joint rotations relative to their parents (the first: camera axes) and shape coefficients."""
+
+    rotations: Rotations
+    shape: Float[np.ndarray, "*batch betas"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mesh:
+    """A posed surface with its skeleton joints; metres."""
+
+    vertices: Float[np.ndarray, "*batch vertices 3"]
+    joints: Float[np.ndarray, "*batch joints 3"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Camera:
+    """Pinhole of the whole picture; ``focal``, ``centre`` and ``size`` (width, height) in pixels."""
+
+    focal: float
+    centre: tuple[float, float]
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """A reconstructed person.
+
+    ``mesh`` is in camera axes around the body's own origin; add ``translation`` (metres) for its
+    place before the camera. ``keypoints_2d`` and ``joints_3d`` hold named sets (``coco17``,
+    ``lsp14``, ``h36m17``, ``body24``), the latter with the translation included. ``score`` ranks
+    people by how far the reconstruction can be trusted, 0..1.
+    """
+
+    person: Person
+    pose: Pose
+    mesh: Mesh
+    translation: Float[np.ndarray, "3"]
+    score: float
+    mask: Mask | None = None
+    keypoints_2d: Mapping[str, Float[np.ndarray, "points 3"]] = field(default_factory=dict)
+    joints_3d: Mapping[str, Float[np.ndarray, "points 3"]] = field(default_factory=dict)
+    weak_camera: "WeakCamera | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeakCamera:
+    """Weak perspective of a square crop: ``scale`` and ``shift`` as PyMAF's (s, tx, ty)."""
+
+    scale: float
+    shift: tuple[float, float]
+    crop_box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """Everybody in one picture, before one camera."""
+
+    name: str
+    index: int
+    camera: Camera
+    bodies: tuple[Body, ...]
+    body_name: str
+    faces: np.ndarray
