@@ -102,7 +102,7 @@ class Mesh:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Camera:
-    """Pinhole of the whole picture; ``focal``, ``centre`` and ``size`` (width, height) in pixels."""
+    """Pinhole of the whole picture; all in pixels, ``size`` as (width, height)."""
 
     focal: float
     centre: tuple[float, float]

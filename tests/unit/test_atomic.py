@@ -1,0 +1,36 @@
+"""Files appear whole or not at all."""
+
+import pytest
+
+from pymafsam.atomic import writing
+from pymafsam.errors import BadInput
+
+
+def test_an_interrupted_write_leaves_the_old_file_and_no_litter(tmp_path):
+    path = tmp_path / "mesh.obj"
+    path.write_text("old")
+
+    def interrupted():
+        with writing(path) as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_finished_write_appears_with_its_folders(tmp_path):
+    path = tmp_path / "a" / "b" / "mesh.obj"
+    with writing(path) as temporary:
+        assert temporary.suffix == ".obj"
+        temporary.write_text("new")
+    assert path.read_text() == "new"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_folder_that_is_a_file_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match="--out"), writing(tmp_path / "file" / "mesh.obj"):
+        pass
