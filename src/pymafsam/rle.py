@@ -37,6 +37,8 @@ def decode(segmentation: Any, size: tuple[int, int]) -> Inside:
                 packed = coco.frPyObjects(packed, height, width)
         else:
             polygons = [list(map(float, polygon)) for polygon in segmentation]
+            if not polygons or min(map(len, polygons)) < 6:
+                raise ValueError("a polygon needs three corners")
             packed = coco.merge(coco.frPyObjects(polygons, height, width))
         return coco.decode(packed).astype(bool)
     except BadInput:
