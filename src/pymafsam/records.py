@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 Pixels = UInt8[np.ndarray, "height width 3"]
 Inside = Bool[np.ndarray, "height width"]
@@ -141,11 +141,12 @@ class WeakCamera:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """Everybody in one picture, before one camera."""
+    """Everybody in one picture, before one camera; ``pixels`` when it is to be drawn on."""
 
     name: str
     index: int
     camera: Camera
     bodies: tuple[Body, ...]
     body_name: str
-    faces: np.ndarray
+    faces: Int[np.ndarray, "faces 3"]
+    pixels: Pixels | None = None

@@ -109,7 +109,8 @@ def score(annotations: Path, results: Sequence[dict[str, Any]]) -> dict[str, flo
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO(str(annotations))
         # loadRes fills areas and boxes into the rows it is given.
-        found = truth.loadRes([dict(row) for row in results])
+        rows = [dict(row) for row in results]
+        found = truth.loadRes(rows)  # pyright: ignore[reportArgumentType]  (its stub: str only)
         evaluation = COCOeval(truth, found, "keypoints")
         evaluation.evaluate()
         evaluation.accumulate()
