@@ -17,6 +17,25 @@ def writing(path: Path) -> Iterator[Path]:
     leaves whatever was at ``path`` before. Raises BadInput when the folder cannot be written.
     """
     path = Path(path)
+    temporary = _temporary(path)
+    try:
+        yield temporary
+        # mkstemp's files are private; results are as readable as any other new file.
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Make ``folder`` where missing and try to write in it; raises BadInput when that fails."""
+    _temporary(Path(folder) / "probe").unlink()
+
+
+def _temporary(path: Path) -> Path:
+    """A new empty file beside ``path``, hidden, with the same suffix."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(
@@ -28,13 +47,4 @@ def writing(path: Path) -> Iterator[Path]:
             "  Choose another folder (--out), or make this one writable."
         ) from error
     os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        # mkstemp's files are private; results are as readable as any other new file.
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    return Path(name)

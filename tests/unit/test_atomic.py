@@ -2,7 +2,7 @@
 
 import pytest
 
-from pymafsam.atomic import writing
+from pymafsam.atomic import check_writable, writing
 from pymafsam.errors import BadInput
 
 
@@ -34,3 +34,11 @@ def test_a_folder_that_is_a_file_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match="--out"), writing(tmp_path / "file" / "mesh.obj"):
         pass
+
+
+def test_a_folder_is_checked_without_leaving_a_trace(tmp_path):
+    check_writable(tmp_path / "new")
+    assert list((tmp_path / "new").iterdir()) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput):
+        check_writable(tmp_path / "file")

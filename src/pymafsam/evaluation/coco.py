@@ -98,8 +98,13 @@ def result(image_id: int, keypoints: Float[np.ndarray, "17 3"], score: float) ->
     }
 
 
-def score(annotations: Path, results: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """COCO's ten figures for keypoints (OKS average precision and recall)."""
+def score(
+    annotations: Path, results: Sequence[dict[str, Any]], pictures: Sequence[int] | None = None
+) -> dict[str, float]:
+    """COCO's ten figures for keypoints (OKS average precision and recall).
+
+    Over all pictures of the annotation file, or only those with the ids ``pictures``.
+    """
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -112,6 +117,8 @@ def score(annotations: Path, results: Sequence[dict[str, Any]]) -> dict[str, flo
         rows = [dict(row) for row in results]
         found = truth.loadRes(rows)  # pyright: ignore[reportArgumentType]  (its stub: str only)
         evaluation = COCOeval(truth, found, "keypoints")
+        if pictures is not None:
+            evaluation.params.imgIds = sorted(pictures)
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()

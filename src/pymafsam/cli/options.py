@@ -1,0 +1,85 @@
+"""Options that several verbs share, and what they build."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from pymafsam.pipeline import Reconstructor
+
+
+@dataclass(kw_only=True)
+class Flow:
+    """How people are found, masked and reconstructed."""
+
+    weights: str = "fit"
+    """"fit" (the keypoint fit, no network), or a network: a checkpoint or an ONNX file."""
+    body: str = "anny24"
+    """The embedded body, or the path of an SMPL file of yours."""
+    detector: str = "auto"
+    """Who finds people: auto, nanodet, blazepose."""
+    segmenter: str = "auto"
+    """Who makes masks: auto, mobilesam, sam:vit_h=PATH (also vit_l, vit_b), detector, none."""
+    points: str = "auto"
+    """Where a network looks first: auto, grid, mask, bank."""
+    refine: bool = False
+    """Fit a network's bodies to keypoints and mask afterwards."""
+    device: str = "auto"
+    """Where a network runs: auto, cpu, cuda, cuda:1, mps."""
+    batch: int = 8
+    """People per step of a network."""
+    seed: int = 0
+    """For what is drawn at random (only the point bank is)."""
+    focal: Annotated[float | None, tyro.conf.arg(metavar="PIXELS")] = None
+    """Focal length in pixels. Default: EXIF's, else the picture's diagonal."""
+    min_score: float = 0.35
+    """People the detector is less sure of are passed over."""
+
+    def load(self) -> "Reconstructor":
+        """The reconstructor these options describe; networks are fetched with a progress bar."""
+        from pymafsam.pipeline import Reconstructor
+
+        return Reconstructor.load(
+            weights=self.weights,
+            body=self.body,
+            detector=self.detector,
+            segmenter=self.segmenter,
+            points=self.points,
+            refine=self.refine,
+            device=self.device,
+            batch=self.batch,
+            seed=self.seed,
+            focal=self.focal,
+            minimum_score=self.min_score,
+        )
+
+
+@contextmanager
+def progress_bar() -> Iterator["Progress"]:
+    """A bar with counts and times on standard error; silent where that is not a terminal."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    ) as progress:
+        yield progress

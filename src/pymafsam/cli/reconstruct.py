@@ -1,0 +1,146 @@
+"""``reconstruct``: pictures, folders and videos in, meshes and pictures out."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import tyro
+
+from pymafsam.cli.options import Flow, progress_bar
+from pymafsam.errors import BadUsage, PymafsamError
+from pymafsam.registry import closest
+
+if TYPE_CHECKING:
+    from pymafsam.frames import Source
+    from pymafsam.pipeline import Reconstructor
+    from pymafsam.records import Frame, Scene
+
+
+@dataclass(kw_only=True)
+class Reconstruct(Flow):
+    """Reconstruct everybody in pictures, folders and videos.
+
+    For every picture --out gets the overlay, a side view, the numbers (json, npz) and the mesh
+    (obj). Frames of a video go to a folder named after it.
+
+    Examples:
+      pymafsam reconstruct photo.jpg --out results
+      pymafsam reconstruct holiday/ clip.mp4 --out results --save picture,json
+      pymafsam reconstruct photo.jpg --boxes people.json --segmenter none --out results
+    """
+
+    paths: tyro.conf.Positional[tuple[Path, ...]]
+    """Pictures, folders (searched with their subfolders), videos."""
+    out: Path
+    """Folder for the results; made when missing."""
+    boxes: Path | None = None
+    """COCO-style json: who is meant, by boxes (images by file_name, annotations with bbox)."""
+    masks: Path | None = None
+    """Folder with masks made elsewhere, matched by the pictures' names."""
+    save: str = "picture,side,json,npz,obj"
+    """What to write, separated by commas: picture, side, json, npz, obj."""
+    skip_existing: bool = False
+    """Pass over pictures whose results are in --out already (to go on after an interruption)."""
+
+    def run(self) -> int:
+        from pymafsam import export, frames
+        from pymafsam.atomic import check_writable
+
+        if not self.paths:
+            raise BadUsage("Which pictures? Give at least one file or folder.")
+        job = Job(options=self, formats=read_formats(self.save, export.EXPORTERS.names()))
+        sources = frames.find(self.paths)
+        check_writable(self.out)
+        return job.run(self.load(), sources)
+
+
+def read_formats(text: str, known: Sequence[str]) -> tuple[str, ...]:
+    """The names in ``picture,json``. Raises BadUsage for none and for unknown ones."""
+    names = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+    for name in names:
+        if name not in known:
+            raise BadUsage(
+                f'--save: there is no "{name}"{closest(name, known)}\n  Known: {", ".join(known)}'
+            )
+    if not names:
+        raise BadUsage(f"--save: nothing to save. Known: {', '.join(known)}")
+    return names
+
+
+def result_stems(names: Iterable[str]) -> list[str]:
+    """What each source's results are called: its name without ending, made unique.
+
+    ``a.jpg`` and ``a.png`` become ``a_jpg`` and ``a_png``; two of the same name get ``-2``.
+    """
+    paths = [PurePosixPath(name) for name in names]
+    shared = Counter(path.with_suffix("") for path in paths)
+    taken: Counter[str] = Counter()
+    stems = []
+    for path in paths:
+        stem = path.with_suffix("").as_posix()
+        if shared[path.with_suffix("")] > 1:
+            stem += f"_{path.suffix[1:]}"
+        taken[stem] += 1
+        stems.append(stem if taken[stem] == 1 else f"{stem}-{taken[stem]}")
+    return stems
+
+
+@dataclass(kw_only=True)
+class Job:
+    """One run over many inputs: what is to be read, and what came of it."""
+
+    options: Reconstruct
+    formats: tuple[str, ...]
+    pictures: int = 0
+    people: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
+    empty: list[str] = field(default_factory=list)
+
+    def run(self, reconstructor: "Reconstructor", sources: Sequence["Source"]) -> int:
+        """Everything that can be read is reconstructed and saved; failures are kept by name."""
+        stems = result_stems(source.name for source in sources)
+        with progress_bar() as progress:
+            task = progress.add_task("reconstruct", total=len(sources))
+            for source, stem in zip(sources, stems, strict=True):
+                self.one(reconstructor, source, stem)
+                progress.advance(task)
+        return self.report()
+
+    def one(self, reconstructor: "Reconstructor", source: "Source", stem: str) -> None:
+        """One picture, or every frame of one video; what fails is noted and passed over."""
+        from pymafsam import frames
+
+        try:
+            for frame in frames.read_source(source):
+                # Frames of a video: <the video's stem>/<6 digits>.
+                name = f"{stem}/{PurePosixPath(frame.name).name}" if source.is_video else stem
+                self.frame(reconstructor, frame, name)
+        except PymafsamError as error:
+            self.failures[source.name] = str(error)
+
+    def frame(self, reconstructor: "Reconstructor", frame: "Frame", name: str) -> None:
+        from pymafsam import export
+
+        if self.options.skip_existing and export.exists(self.options.out, name, self.formats):
+            return
+        scene = self.reconstruct(reconstructor, frame)
+        export.save(scene, self.options.out, self.formats, stem=name)
+        self.pictures += 1
+        self.people += len(scene.bodies)
+        if not scene.bodies:
+            self.empty.append(frame.name)
+
+    def reconstruct(self, reconstructor: "Reconstructor", frame: "Frame") -> "Scene":
+        return reconstructor.scene(frame)
+
+    def report(self) -> int:
+        """Say what was done, name what failed; returns the exit code."""
+        for name in self.empty:
+            print(f"{name}: nobody was found (raise or lower --min-score?)", file=sys.stderr)
+        print(f"{self.pictures} pictures, {self.people} people -> {self.options.out}")
+        for name, reason in self.failures.items():
+            print(f"failed: {name}: {reason}", file=sys.stderr)
+        return 1 if self.failures else 0

@@ -1,0 +1,167 @@
+"""The flow on one page: pictures in, bodies before a camera out.
+
+    frame -> people (Detector) -> masks (Segmenter) -> bodies (Estimator) -> scene
+
+Every step is a protocol with a table of names behind it; ``Reconstructor.load`` looks the names
+up, ``Reconstructor.scene`` runs the steps for one picture.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from pymafsam.body import BodyModel
+from pymafsam.camera import whole_picture
+from pymafsam.masks import Segmenter
+from pymafsam.people import Detector
+from pymafsam.records import Body, Camera, Frame, Mask, Person, Prompt, Scene
+
+log = logging.getLogger(__name__)
+
+
+class Estimator(Protocol):
+    """From people in a picture to bodies before its camera: the keypoint fit, or a network."""
+
+    def estimate(
+        self, frame: Frame, people: Sequence[Person], masks: Sequence[Mask | None], camera: Camera
+    ) -> list[Body]:
+        """One body per person, in order."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconstructor:
+    """Reconstructs everybody in a picture. ``load`` builds one; calling it gives scenes.
+
+    ``minimum_score``: people the detector is less sure of are passed over.
+    """
+
+    model: BodyModel
+    detector: Detector
+    segmenter: Segmenter
+    estimator: Estimator
+    focal: float | None = None
+    minimum_score: float = 0.35
+
+    @classmethod
+    def load(
+        cls,
+        *,
+        weights: str = "fit",
+        body: str = "anny24",
+        detector: str = "auto",
+        segmenter: str = "auto",
+        points: str = "auto",
+        refine: bool = False,
+        device: str = "auto",
+        batch: int = 8,
+        seed: int = 0,
+        focal: float | None = None,
+        minimum_score: float = 0.35,
+    ) -> "Reconstructor":
+        """Look up every part by name; fetches missing networks.
+
+        Raises BadUsage for an unknown name and MissingAsset for what cannot be had.
+        """
+        from pymafsam import body as bodies
+        from pymafsam import masks, people
+
+        model = bodies.load(body)
+        return cls(
+            model=model,
+            detector=people.load(detector),
+            segmenter=masks.load(segmenter),
+            estimator=load_estimator(
+                weights, model, points=points, refine=refine, device=device, batch=batch, seed=seed
+            ),
+            focal=focal,
+            minimum_score=minimum_score,
+        )
+
+    def __call__(self, frames: Frame | Iterable[Frame]) -> Iterator[Scene]:
+        """The scene of every frame, one at a time, in order."""
+        for frame in [frames] if isinstance(frames, Frame) else frames:
+            yield self.scene(frame)
+
+    def scene(
+        self,
+        frame: Frame,
+        *,
+        people: Sequence[Person] | None = None,
+        prompts: Sequence[Prompt] | None = None,
+        masks: Sequence[Mask | None] | None = None,
+    ) -> Scene:
+        """Everybody in ``frame``, or only the ``people`` (boxes) that are given.
+
+        ``prompts`` and ``masks`` belong to ``people`` one by one; without ``masks`` the segmenter
+        makes them.
+        """
+        camera = whole_picture(frame.size, self.focal or frame.focal)
+        if people is None:
+            found = self.detector.find(frame.pixels)
+            people = [person for person in found if person.score >= self.minimum_score]
+        people = self.detector.describe(frame.pixels, people)
+        if prompts is not None:
+            people = [replace(p, prompt=q) for p, q in zip(people, prompts, strict=True)]
+        if masks is None:
+            masks = self.segment(frame, people)
+        bodies = self.estimator.estimate(frame, people, masks, camera)
+        return Scene(
+            name=frame.name,
+            index=frame.index,
+            camera=camera,
+            bodies=tuple(bodies),
+            body_name=self.model.name,
+            faces=self.model.faces,
+            pixels=frame.pixels,
+        )
+
+    def segment(self, frame: Frame, people: Sequence[Person]) -> Sequence[Mask | None]:
+        """Each person's mask by the segmenter, prompted with all that is known of them."""
+        if not people:
+            return []
+        return self.segmenter.segment(frame.pixels, [prompt_for(person) for person in people])
+
+
+def prompt_for(person: Person) -> Prompt:
+    """What the user said of this person, completed by what the detector found."""
+    said = person.prompt or Prompt()
+    return Prompt(
+        box=person.box if said.box is None else said.box,
+        clicks=said.clicks,
+        inside=said.inside,
+        keypoints=person.keypoints if said.keypoints is None else said.keypoints,
+        mask=person.mask if said.mask is None else said.mask,
+    )
+
+
+def load_estimator(weights: str, model: BodyModel, **options: Any) -> Estimator:
+    """The keypoint fit for ``fit``, else the network whose weights are named."""
+    if weights == "fit":
+        from pymafsam.fitting import KeypointFit
+
+        return _Fit(KeypointFit(model))
+    raise NotImplementedError(weights, options)
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """The keypoint fit needs no pixels."""
+
+    fit: Any
+
+    def estimate(
+        self, frame: Frame, people: Sequence[Person], masks: Sequence[Mask | None], camera: Camera
+    ) -> list[Body]:
+        return self.fit.estimate(people, masks, camera)
+
+
+def save(
+    scene: Scene, folder: str | Path, formats: Sequence[str] = ("picture", "side", "json", "obj")
+) -> Mapping[str, Path]:
+    """Write a scene under ``folder``, files named after its picture; returns format -> path."""
+    from pymafsam import export
+
+    return export.save(scene, Path(folder), formats)

@@ -1,0 +1,38 @@
+"""What results are called, and what --save understands."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pymafsam.cli.reconstruct import read_formats, result_stems
+from pymafsam.errors import BadUsage
+
+names = st.lists(
+    st.from_regex(r"(?:[ab]/)?[xyzä ]{1,2}\.(?:jpg|png|mp4)", fullmatch=True), max_size=12
+)
+
+
+@given(names)
+def test_no_two_results_share_a_name(names):
+    stems = result_stems(names)
+    assert len(stems) == len(names)
+    assert len(set(stems)) == len(names)
+
+
+def test_results_are_called_after_their_pictures():
+    assert result_stems(["a.jpg", "sub/a.jpg", "b.jpg", "b.png", "c.jpg", "c.jpg"]) == [
+        "a",
+        "sub/a",
+        "b_jpg",
+        "b_png",
+        "c_jpg",
+        "c_jpg-2",
+    ]
+
+
+def test_formats_are_read_once_each_and_unknown_ones_are_named():
+    assert read_formats("json, picture,json", ["picture", "json"]) == ("json", "picture")
+    with pytest.raises(BadUsage, match='did you mean "picture"'):
+        read_formats("pictur", ["picture", "json"])
+    with pytest.raises(BadUsage, match="nothing to save"):
+        read_formats(" ,", ["picture", "json"])
