@@ -1,0 +1,84 @@
+"""What an exporter is, which there are, and writing a scene through some of them."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from pymafsam.atomic import writing
+from pymafsam.errors import BadUsage
+from pymafsam.records import Pixels, Scene
+from pymafsam.registry import Table
+
+EXPORTERS = Table(
+    kind="exporter",
+    rows={
+        "picture": "pymafsam.export.pictures:OVERLAY",
+        "side": "pymafsam.export.pictures:SIDE",
+        "json": "pymafsam.export.results:JSON",
+        "npz": "pymafsam.export.arrays:NPZ",
+        "obj": "pymafsam.export.obj:OBJ",
+        "glb": "pymafsam.export.gltf:GLB",
+    },
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exporter:
+    """One file per scene: ``write`` fills the path it is given, called ``<stem><ending>``.
+
+    ``write`` need not care for half files: the path is a temporary one in the same folder that
+    is renamed when ``write`` returns.
+    """
+
+    ending: str
+    write: Callable[[Scene, Path], None]
+
+
+def save(
+    scene: Scene,
+    folder: Path | str,
+    formats: Sequence[str],
+    pixels: Pixels | None = None,
+    stem: str | None = None,
+) -> dict[str, Path]:
+    """Write a scene in the named formats under ``folder``; format -> the file written.
+
+    Files are called ``<stem><ending>``; without ``stem`` by the picture's name less its ending
+    (folders in it are kept below ``folder``). ``pixels`` is the picture to draw on when the scene
+    does not hold it. Raises BadUsage for an unknown format and for a picture without pixels,
+    BadInput when the folder cannot be written.
+    """
+    if pixels is not None:
+        scene = dataclasses.replace(scene, pixels=pixels)
+    chosen = {name: EXPORTERS.load(name) for name in formats}
+    stem = stem_of(scene.name) if stem is None else stem
+    written = {}
+    for name, exporter in chosen.items():
+        path = Path(folder) / f"{stem}{exporter.ending}"
+        with writing(path) as temporary:
+            exporter.write(scene, temporary)
+        written[name] = path
+    return written
+
+
+def stem_of(name: str) -> str:
+    """``holiday/beach 1.jpg`` -> ``holiday/beach 1``; never leads out of a folder."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    parts = [part for part in path.parts if part not in (path.anchor, "..")]
+    if not parts:
+        raise BadUsage(f'A scene called "{name}" has no name to call its files by; give a stem.')
+    inner = PurePosixPath(*parts)
+    # Only endings of pictures are taken off: "Dr. Who" keeps its name.
+    known = 2 <= len(inner.suffix) <= 5 and inner.suffix[1:].isalnum()
+    return (inner.with_suffix("") if known else inner).as_posix()
+
+
+def check_folder(folder: Path | str) -> None:
+    """Make ``folder`` and see that it can be written, before the work and not after it.
+
+    Raises BadInput when it cannot.
+    """
+    with writing(Path(folder) / ".pymafsam-writable") as temporary:
+        temporary.write_bytes(b"")
+    (Path(folder) / ".pymafsam-writable").unlink()

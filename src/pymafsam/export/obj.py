@@ -1,0 +1,39 @@
+"""Wavefront obj: the whole scene as one file, an object per person, as 3D tools expect it."""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from pymafsam.export.exporter import Exporter
+from pymafsam.records import Scene
+from pymafsam.render import vertex_normals
+
+HEADER = """\
+# pymafsam: {people} people in {name}
+# Metres, y up, the camera at the origin looking along -z (camera axes turned by pi about x).
+"""
+
+
+def write_obj(scene: Scene, path: Path) -> None:
+    """Vertices with smooth normals, and triangles of objects ``person_1``, ``person_2`` ..."""
+    name = scene.name.replace("\n", " ")
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(HEADER.format(people=len(scene.bodies), name=name))
+        for number, body in enumerate(scene.bodies):
+            vertices = y_up(body.mesh.vertices + body.translation)
+            normals = vertex_normals(vertices, scene.faces)
+            file.write(f"o person_{number + 1}\n")
+            np.savetxt(file, vertices, "v %.6f %.6f %.6f")
+            np.savetxt(file, normals, "vn %.4f %.4f %.4f")
+            corners = np.repeat(scene.faces + 1 + number * len(vertices), 2, axis=1)
+            np.savetxt(file, corners, "f %d//%d %d//%d %d//%d")
+
+
+OBJ = Exporter(ending=".obj", write=write_obj)
+
+
+def y_up(points: Float[np.ndarray, "*any 3"]) -> Float[np.ndarray, "*any 3"]:
+    """Camera axes (y down, z forward) -> y up, z toward the viewer; a turn, so faces still wind
+    the same way."""
+    return points * np.array([1.0, -1.0, -1.0]).astype(points.dtype)

@@ -1,0 +1,30 @@
+"""The overlay on the photograph (jpg) and the view from the side (png)."""
+
+from pathlib import Path
+
+from PIL import Image
+
+from pymafsam import render
+from pymafsam.errors import BadUsage
+from pymafsam.export.exporter import Exporter
+from pymafsam.records import Scene
+
+
+def write_overlay(scene: Scene, path: Path) -> None:
+    """The bodies over the photograph, in its own size. Raises BadUsage without its pixels."""
+    if scene.pixels is None:
+        raise BadUsage(
+            f'The picture format draws on the photograph, and "{scene.name}" comes without it.\n'
+            "  Give its pixels: save(scene, folder, formats, pixels=...)."
+        )
+    picture = Image.fromarray(render.overlay(scene.pixels, scene))
+    picture.save(path, format="JPEG", quality=93, subsampling=0)
+
+
+def write_side(scene: Scene, path: Path) -> None:
+    """The bodies seen from the side."""
+    Image.fromarray(render.side_view(scene)).save(path, format="PNG", compress_level=4)
+
+
+OVERLAY = Exporter(ending="_overlay.jpg", write=write_overlay)
+SIDE = Exporter(ending="_side.png", write=write_side)

@@ -1,0 +1,178 @@
+"""Our json: everything known of the people in a picture but the mesh; written, and read again.
+
+The format is a contract (docs/formats.md). Numbers are rounded to what moves nothing in the
+picture by a hundredth of a pixel.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pymafsam import rle, rotation
+from pymafsam.errors import BadInput
+from pymafsam.export.exporter import Exporter
+from pymafsam.export.fields import Field, lines
+from pymafsam.records import Body, Camera, Mask, Mesh, Person, Pose, Scene, WeakCamera
+
+FORMAT = "pymafsam/1"
+PIXEL_DIGITS = 3
+METRIC_DIGITS = 7  # metres, radians, shape coefficients
+SCORE_DIGITS = 5
+
+
+def document(scene: Scene) -> dict[str, Any]:
+    """The contract's json document of a scene, as plain lists, numbers and strings."""
+    width, height = scene.camera.size
+    return {
+        "format": FORMAT,
+        "image": scene.name,
+        "index": scene.index,
+        "width": width,
+        "height": height,
+        "body": scene.body_name,
+        "camera": {
+            "focal": round(scene.camera.focal, PIXEL_DIGITS),
+            "centre": _rounded(scene.camera.centre, PIXEL_DIGITS),
+            "convention": "opencv",
+        },
+        "people": [_person(body) for body in scene.bodies],
+    }
+
+
+def save_json(scene: Scene, path: Path) -> None:
+    """Write the document as strict json in UTF-8."""
+    path.write_text(lines(document(scene)) + "\n", encoding="utf-8")
+
+
+JSON = Exporter(ending=".json", write=save_json)
+
+
+def load_json(path: Path) -> dict[str, Any]:
+    """The document in a file. Raises BadInput for what is not json or not this format."""
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_refuse)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}).") from error
+    except json.JSONDecodeError as error:
+        raise BadInput(
+            f"{path} is not whole json: {error.msg}, line {error.lineno}, column {error.colno}.\n"
+            "  It may have been cut off; write it again with pymafsam reconstruct."
+        ) from error
+    except ValueError as error:  # bad UTF-8 or NaN
+        raise BadInput(f"{path} is not json: {error}.") from error
+    kind = Field(found, str(path)).at("format").text()
+    if kind != FORMAT:
+        raise BadInput(f'{path}: the format is "{kind}"; this version reads "{FORMAT}".')
+    return found
+
+
+def load(path: Path, model: Any) -> Scene:
+    """The scene in a json file, its meshes made again by the body ``model`` it was saved with.
+
+    ``model`` is a ``pymafsam.body.BodyModel``. Keypoints of the detector are not in the file.
+    Raises BadInput when a field is missing or wrong, with its place in the file, and when the
+    file was written with another body.
+    """
+    root = Field(load_json(path), str(path))
+    name = root.at("body").text()
+    if name != model.name:
+        raise BadInput(f'{path}: made with the body "{name}", but "{model.name}" was given.')
+    size = (root.at("width").whole(), root.at("height").whole())
+    camera = Camera(
+        focal=root.at("camera").at("focal").number(),
+        centre=tuple(root.at("camera").at("centre").array(2)),
+        size=size,
+    )
+    return Scene(
+        name=root.at("image").text(),
+        index=root.at("index").whole() if root.has("index") else 0,
+        camera=camera,
+        bodies=tuple(_body(person, model, size) for person in root.at("people").items()),
+        body_name=name,
+        faces=model.faces,
+    )
+
+
+def _person(body: Body) -> dict[str, Any]:
+    weak = body.weak_camera
+    return {
+        "box": _rounded(body.person.box, PIXEL_DIGITS),
+        "score": round(float(body.score), SCORE_DIGITS),
+        "detection_score": round(float(body.person.score), SCORE_DIGITS),
+        "track": body.person.track,
+        "mask": None if body.mask is None else rle.encode(body.mask.inside),
+        "mask_score": None if body.mask is None else round(float(body.mask.score), SCORE_DIGITS),
+        "pose": _rounded(_axis_angle(body.pose), METRIC_DIGITS),
+        "betas": _rounded(body.pose.shape, METRIC_DIGITS),
+        "translation": _rounded(body.translation, METRIC_DIGITS),
+        "weak_camera": None
+        if weak is None
+        else {
+            "scale": round(float(weak.scale), METRIC_DIGITS),
+            "shift": _rounded(weak.shift, METRIC_DIGITS),
+            "crop_box": _rounded(weak.crop_box, PIXEL_DIGITS),
+        },
+        "keypoints_2d": _sets(body.keypoints_2d, PIXEL_DIGITS),
+        "joints_3d": _sets(body.joints_3d, METRIC_DIGITS - 1),
+    }
+
+
+def _axis_angle(pose: Pose) -> np.ndarray:
+    return rotation.to_axis_angle(pose.rotations.astype(np.float64))
+
+
+def _sets(sets: Mapping[str, np.ndarray], digits: int) -> dict[str, list]:
+    return {name: _rounded(points, digits) for name, points in sets.items()}
+
+
+def _rounded(values: Iterable | np.ndarray, digits: int) -> list:
+    # Adding 0 turns -0.0 into 0.0.
+    return (np.round(np.asarray(values, np.float64), digits) + 0.0).tolist()
+
+
+def _body(person: Field, model: Any, size: tuple[int, int]) -> Body:
+    from pymafsam.body import skin
+
+    vectors = person.at("pose").array(len(model.parents), 3)
+    shape = person.at("betas").array(model.shape_dirs.shape[-1])
+    pose = Pose(rotations=rotation.from_axis_angle(vectors), shape=shape)
+    mesh = skin(model, pose)
+    return Body(
+        person=Person(
+            box=person.at("box").array(4),
+            score=person.at("detection_score").number()
+            if person.has("detection_score")
+            else person.at("score").number(),
+            track=person.at("track").whole() if person.has("track") else None,
+        ),
+        pose=pose,
+        mesh=Mesh(vertices=mesh.vertices, joints=mesh.joints),
+        translation=person.at("translation").array(3),
+        score=person.at("score").number(),
+        mask=_mask(person, size),
+        keypoints_2d={key: at.array(None, 3) for key, at in person.at("keypoints_2d").entries()},
+        joints_3d={key: at.array(None, 3) for key, at in person.at("joints_3d").entries()},
+        weak_camera=_weak(person.at("weak_camera")) if person.has("weak_camera") else None,
+    )
+
+
+def _mask(person: Field, size: tuple[int, int]) -> Mask | None:
+    if not person.has("mask"):
+        return None
+    score = person.at("mask_score").number() if person.has("mask_score") else 1.0
+    return Mask(inside=person.at("mask").decoded(lambda raw: rle.decode(raw, size)), score=score)
+
+
+def _weak(at: Field) -> WeakCamera:
+    return WeakCamera(
+        scale=at.at("scale").number(),
+        shift=tuple(at.at("shift").array(2).tolist()),
+        crop_box=tuple(at.at("crop_box").array(4).tolist()),
+    )
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not a number in json")

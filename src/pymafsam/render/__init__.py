@@ -1,0 +1,21 @@
+"""Pictures of bodies: one rasteriser, soft shading, overlays, side views, silhouettes."""
+
+from pymafsam.render.draw import colours_of, overlay, silhouette, silhouettes
+from pymafsam.render.marks import draw_box, draw_keypoints
+from pymafsam.render.raster import Raster, rasterise
+from pymafsam.render.shade import Studio, vertex_normals
+from pymafsam.render.side import side_view
+
+__all__ = [
+    "Raster",
+    "Studio",
+    "colours_of",
+    "draw_box",
+    "draw_keypoints",
+    "overlay",
+    "rasterise",
+    "side_view",
+    "silhouette",
+    "silhouettes",
+    "vertex_normals",
+]

@@ -1,0 +1,61 @@
+"""Bodies on the photograph, and their silhouettes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float32, Integer
+
+from pymafsam.records import Body, Camera, Inside, Pixels, Scene
+from pymafsam.render.paint import NEAR, on_screen, paint, surfaces, window_of
+from pymafsam.render.raster import rasterise
+from pymafsam.render.shade import Studio, colour_of
+
+OPACITY = 0.85
+
+
+def overlay(
+    pixels: Pixels,
+    scene: Scene,
+    *,
+    opacity: float = OPACITY,
+    samples: int = 3,
+    studio: Studio | None = None,
+) -> Pixels:
+    """The photograph with everybody's body over it, each in a colour of their own.
+
+    Whoever is nearer hides whoever is behind. Somebody tracked through a video keeps their
+    colour. ``opacity`` 0..1; ``samples`` per pixel side smooth the edges. The photograph itself
+    is not changed; ``scene.camera`` belongs to a picture of the same size.
+    """
+    out = pixels.copy()
+    if scene.bodies:
+        shapes = [body.mesh.vertices + body.translation for body in scene.bodies]
+        everybody = surfaces(shapes, scene.faces, scene.camera, colours_of(scene.bodies))
+        paint(out, everybody, opacity, samples, studio or Studio())
+    return out
+
+
+def colours_of(bodies: Sequence[Body]) -> list[Float32[np.ndarray, "3"]]:
+    """Linear colours: by track where there is one, else by place in the row."""
+    numbers = [
+        k if body.person.track is None else body.person.track for k, body in enumerate(bodies)
+    ]
+    return [colour_of(number) for number in numbers]
+
+
+def silhouettes(scene: Scene) -> list[Inside]:
+    """Everybody's outline alone, as if nobody stood before them; whole picture."""
+    return [silhouette(body, scene.faces, scene.camera) for body in scene.bodies]
+
+
+def silhouette(body: Body, faces: Integer[np.ndarray, "faces 3"], camera: Camera) -> Inside:
+    """The pixels whose centre sees the body; what lies outside the picture is cut off."""
+    width, height = camera.size
+    inside = np.zeros((height, width), bool)
+    points = on_screen(body.mesh.vertices + body.translation, camera)
+    window = window_of(points, camera.size)
+    if window is not None:
+        x0, y0, x1, y1 = window
+        raster = rasterise(points - [x0, y0, 0], faces, (x1 - x0, y1 - y0), near=NEAR)
+        inside[y0:y1, x0:x1] = raster.face >= 0
+    return inside

@@ -1,0 +1,95 @@
+"""Which triangle each pixel sees, and where in it: the one rasteriser for everything drawn.
+
+Corners are snapped to 1/1024 of a pixel and sides are decided in whole numbers, so that a pixel
+centre on an edge that two triangles share belongs to exactly one of them, and both engines (the
+compiled ``kernel`` and the plain ``reference``) give the same bits on every run.
+"""
+
+import functools
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float32, Int32, Integer
+
+from pymafsam.render import reference
+
+log = logging.getLogger(__name__)
+
+NEAR = 0.01  # metres; what is nearer, or behind the camera, cannot be projected
+# Corners farther out than this would overflow 64 bit products; they belong to triangles that
+# nearly touch the camera's plane.
+FARTHEST_PIXEL = 2.0**19
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raster:
+    """What the centre of every pixel sees.
+
+    ``face`` is the index of the nearest triangle, -1 where there is none; ``barycentric`` the
+    weights of its three corners on the surface itself (perspective-correct, sum 1; all 0 where
+    there is none); ``depth`` in the unit of the input, infinity where there is none.
+    """
+
+    face: Int32[np.ndarray, "height width"]
+    barycentric: Float32[np.ndarray, "height width 3"]
+    depth: Float32[np.ndarray, "height width"]
+
+
+def rasterise(
+    points: Float[np.ndarray, "vertices 3"],
+    faces: Integer[np.ndarray, "faces 3"],
+    size: tuple[int, int],
+    *,
+    near: float = NEAR,
+    engine: str = "auto",
+) -> Raster:
+    """The nearest triangle at every pixel centre (+0.5) of a picture of ``size`` (width, height).
+
+    ``points`` are x, y in pixels and depth (metres along the camera's axis). The nearest surface
+    wins, the lower face index when two are equally near; triangles count from both sides. A pixel
+    centre exactly on an edge belongs to the triangle for which it is a top or left edge. Dropped:
+    triangles without area, and those with a corner nearer than ``near``, not finite, or more than
+    2^19 pixels away. ``engine``: "numba", "numpy", or "auto" (numba where it works).
+
+    Raises IndexError when ``faces`` names a vertex that does not exist.
+    """
+    if len(faces) and (faces.min() < 0 or faces.max() >= len(points)):
+        raise IndexError(f"faces name vertices outside 0..{len(points) - 1}")
+    width, height = size
+    xy, inverse = _fixed_point(points, near)
+    draw = _compiled() if engine == "auto" else ENGINES[engine]()
+    face, barycentric, depth = draw(xy, inverse, faces.astype(np.int64), width, height)
+    return Raster(face=face, barycentric=barycentric, depth=depth)
+
+
+def _fixed_point(points: np.ndarray, near: float) -> tuple[np.ndarray, np.ndarray]:
+    """Corners in whole steps, and 1 / depth (0 marks corners that cannot be used)."""
+    points = points.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        usable = (np.abs(points[:, :2]) < FARTHEST_PIXEL).all(axis=1)
+        usable &= (points[:, 2] > near) & (points[:, 2] < np.inf)
+    xy = np.rint(np.where(usable[:, None], points[:, :2], 0) * reference.STEPS).astype(np.int64)
+    return xy, np.where(usable, 1 / np.where(usable, points[:, 2], 1), 0)
+
+
+def _numba() -> Callable:
+    from pymafsam.render import kernel
+
+    return kernel.draw()
+
+
+ENGINES: dict[str, Callable[[], Callable]] = {"numba": _numba, "numpy": lambda: reference.draw}
+
+
+@functools.cache
+def _compiled() -> Callable:
+    """The compiled engine if it works here, else the plain one; decided and told once."""
+    try:
+        draw = _numba()
+        draw(np.zeros((3, 2), np.int64), np.zeros(3), np.zeros((1, 3), np.int64), 1, 1)
+    except Exception as error:  # whatever a broken compiler raises, drawing goes on without it
+        log.warning("numba cannot be used (%s); drawing with numpy, about 20 times slower", error)
+        return reference.draw
+    return draw

@@ -1,0 +1,129 @@
+"""The people seen from the side, on a plain stage with a floor."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from pymafsam.records import Camera, Pixels, Scene
+from pymafsam.render.draw import colours_of
+from pymafsam.render.paint import on_screen, paint, surfaces
+from pymafsam.render.shade import Studio, to_srgb
+
+BACK = (0.86, 0.87, 0.89)  # linear light at the top of the wall
+FLOOR = (0.62, 0.62, 0.63)
+LONGEST = 1280  # pixels
+# Seen from this many times the people's extent away: little perspective, but some.
+DISTANCE = 3.5
+MARGIN = 0.10  # of the framed extent, on each side
+GAP = 0.6  # metres between neighbours in depth that are kept; what is more is drawn closer
+
+
+def side_view(
+    scene: Scene,
+    *,
+    size: tuple[int, int] | None = None,
+    samples: int = 3,
+    studio: Studio | None = None,
+) -> Pixels:
+    """Everybody turned by 90 degrees about the vertical axis, seen from the picture's right.
+
+    The photographer stands to the left: who faces the camera looks left, and who is farther away
+    stands farther right. Relative depths are true until the empty space between two neighbours
+    exceeds ``GAP`` metres; beyond it grows with the logarithm. ``size`` (width, height) in pixels;
+    without it as high as the photograph, at most 1280, and as wide as the people need.
+    """
+    if not scene.bodies:
+        return _stage(size or _stage_size(scene.camera, 1.0), None)
+    shapes = [body.mesh.vertices + body.translation for body in scene.bodies]
+    turned = [turn(shape) for shape in _closed_up(shapes)]
+    low = np.min([shape.min(axis=0) for shape in turned], axis=0)
+    high = np.max([shape.max(axis=0) for shape in turned], axis=0)
+    extent = np.maximum(high - low, 0.3)
+    size = size or _stage_size(scene.camera, float(extent[0] / extent[1]))
+    camera, shift = _framing(low, high, size)
+    moved = [shape + shift for shape in turned]
+    out = _stage(size, _shadows(moved, camera, size))
+    people = surfaces(moved, scene.faces, camera, colours_of(scene.bodies))
+    paint(out, people, 1.0, samples, studio or Studio())
+    return out
+
+
+def turn(shape: Float[np.ndarray, "vertices 3"]) -> Float[np.ndarray, "vertices 3"]:
+    """Camera axes of the photograph -> of a viewer at its right: depth runs to the right."""
+    return np.stack([shape[:, 2], shape[:, 1], -shape[:, 0]], axis=1)
+
+
+def _closed_up(shapes: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The shapes with wide gaps in depth drawn closer; order and short distances stay."""
+    spans = [(float(shape[:, 2].min()), float(shape[:, 2].max())) for shape in shapes]
+    moved = list(shapes)
+    shift, reach = 0.0, None
+    for k in sorted(range(len(shapes)), key=lambda k: spans[k]):
+        near, far = spans[k]
+        if reach is not None and near - reach > GAP:
+            gap = near - reach
+            shift += gap - (GAP + np.log1p(gap - GAP) / 2)
+        moved[k] = shapes[k] - np.array([0, 0, shift])
+        reach = far if reach is None else max(reach, far)
+    return moved
+
+
+def _stage_size(camera: Camera, aspect: float) -> tuple[int, int]:
+    height = min(max(camera.size[1], 320), LONGEST)
+    width = height * float(np.clip(aspect * 1.15, 0.7, 2.4))
+    shrink = min(1.0, LONGEST / width)
+    return round(width * shrink), round(height * shrink)
+
+
+def _framing(low: np.ndarray, high: np.ndarray, size: tuple[int, int]) -> tuple[Camera, np.ndarray]:
+    """A camera far enough away, and what moves the people before its middle."""
+    width, height = size
+    extent = np.maximum(high - low, 0.3)
+    away = DISTANCE * float(extent[:2].max()) + float(extent[2]) / 2
+    # The nearest side of the box must fit: it looks largest.
+    nearest = away - float(extent[2]) / 2
+    room = 1 - 2 * MARGIN
+    focal = nearest * room * min(width / float(extent[0]), height / float(extent[1]))
+    shift = np.array([0, 0, away]) - (low + high) / 2
+    return Camera(focal=focal, centre=(width / 2, height / 2), size=size), shift
+
+
+def _stage(size: tuple[int, int], shadow: np.ndarray | None) -> Pixels:
+    """A wall that runs softly into the floor, with shadows 0..1 on it."""
+    width, height = size
+    down = ((np.arange(height) + 0.5) / height)[:, None, None]
+    across = ((np.arange(width) + 0.5) / width - 0.5)[None, :, None]
+    bend = 1 / (1 + np.exp(-(down - 0.80) * 22))
+    light = (1 - bend) * np.array(BACK) + bend * np.array(FLOOR)
+    light = light * (1 - 0.22 * (across**2 * 2 + (down - 0.45) ** 2))
+    if shadow is not None:
+        light = light * (1 - shadow[..., None])
+    return to_srgb(light)
+
+
+def _shadows(shapes: Sequence[np.ndarray], camera: Camera, size: tuple[int, int]) -> np.ndarray:
+    """Soft spots on the floor where each body comes near its own lowest point."""
+    import cv2
+
+    width, height = size
+    dark = np.zeros((height, width), np.float32)
+    for shape in shapes:
+        floor = float(shape[:, 1].max())
+        lying = shape.copy()
+        rise = floor - lying[:, 1]
+        lying[:, 1] = floor
+        spots = on_screen(lying[rise < 0.6], camera)
+        weight = np.exp(-rise[rise < 0.6] / 0.12)
+        per_metre = camera.focal / float(np.median(spots[:, 2]))
+        # The floor is seen almost edge on; a little height makes its shadow visible.
+        y = spots[:, 1] + (np.median(spots[:, 2]) - spots[:, 2]) * per_metre * 0.12
+        spot, _, _ = np.histogram2d(
+            y, spots[:, 0], bins=(height, width), range=((0, height), (0, width)), weights=weight
+        )
+        sigma = max(per_metre * 0.07, 1.0)
+        blurred = cv2.GaussianBlur(spot.astype(np.float32), (0, 0), sigma, sigmaY=sigma * 0.32)
+        peak = float(blurred.max())
+        if peak > 0:
+            dark = np.maximum(dark, 0.55 * np.minimum(blurred / peak * 1.4, 1))
+    return dark
