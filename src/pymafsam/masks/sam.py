@@ -1,0 +1,182 @@
+"""Segment Anything as a segmenter of people: prompts to the decoder's language, logits to masks.
+
+Segment Anything (Kirillov et al., arXiv 2304.02643) encodes a picture once and decodes a mask
+for every prompt: box corners and clicks as points, and a rough mask. ``Engine`` is its networks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
+
+from pymafsam.masks.tidy import bounds, disjoint, without_holes, without_specks
+from pymafsam.masks.view import Logits, View, around, blank, normalise, whole
+from pymafsam.records import Mask, Pixels, Prompt
+
+OUTSIDE, INSIDE, TOP_LEFT, BOTTOM_RIGHT, PADDING = 0.0, 1.0, 2.0, 3.0, -1.0
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """The two networks. Points are canvas pixels as indices (centres at whole numbers)."""
+
+    def encode(self, canvas: Float[np.ndarray, "1 3 1024 1024"]) -> Any:
+        """Features of a normalised canvas, opaque to the caller."""
+        ...
+
+    def decode(
+        self,
+        embedding: Any,
+        points: Float[np.ndarray, "points 2"],
+        labels: Float[np.ndarray, "points"],
+        previous: Logits | None,
+    ) -> tuple[Float[np.ndarray, "4 256 256"], Float[np.ndarray, "4"]]:
+        """Logits and expected overlap of four masks: the single best guess, then part to whole."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How prompts become masks; the defaults were chosen on COCO training pictures."""
+
+    confident: float = 0.5  # keypoints below this confidence are not clicked
+    strength: float = 5.0  # logits given to a rough mask's inside (and minus that outside)
+    rounds: int = 2  # the second decodes again with the first one's logits
+    small: float = (
+        0.0  # people whose box covers less of the picture's longer side get a closer look
+    )
+    margin: float = 1.5  # how much of the surroundings the closer look takes in
+    speck: float = 0.01  # parts and holes below this share of the mask's area are removed
+
+
+class SamSegmenter:
+    """Segments people with any Segment Anything engine."""
+
+    def __init__(self, engine: Engine, settings: Settings | None = None):
+        """No network runs until ``segment`` is called."""
+        self.engine = engine
+        self.settings = settings or Settings()
+
+    def segment(self, pixels: Pixels, prompts: Sequence[Prompt]) -> list[Mask | None]:
+        """One mask per prompt, disjoint; the picture is encoded once, and once more for each
+        small person. None for a prompt that says nothing."""
+        view = whole((pixels.shape[1], pixels.shape[0]))
+        encoded: list[Any] = []
+        found: list[tuple[Float[np.ndarray, "height width"], float] | None] = []
+        for prompt in prompts:
+            if says_nothing(prompt):
+                found.append(None)
+                continue
+            if self.wants_closer_look(prompt, view):
+                closer = around(extent(prompt), view.size, self.settings.margin)
+                found.append(self.decode(self.encode(pixels, closer), closer, prompt))
+                continue
+            if not encoded:
+                encoded.append(self.encode(pixels, view))
+            found.append(self.decode(encoded[0], view, prompt))
+        return self.finish(found, prompts)
+
+    def wants_closer_look(self, prompt: Prompt, view: View) -> bool:
+        """Whether a person is so small that the picture is encoded again around them."""
+        box = extent(prompt)
+        side = float((box[2:] - box[:2]).max())
+        return prompt.box is not None and side < self.settings.small * max(view.size)
+
+    def encode(self, pixels: Pixels, view: View) -> Any:
+        """The engine's features of one view of a picture."""
+        canvas = blank()
+        view.place(canvas, pixels)
+        return self.engine.encode(normalise(canvas))
+
+    def decode(
+        self, embedding: Any, view: View, prompt: Prompt
+    ) -> tuple[Float[np.ndarray, "height width"], float]:
+        """Logits on the picture's pixels and the expected overlap of the chosen mask."""
+        points, labels = spoken(prompt, view, self.settings.confident)
+        previous = rough(prompt, view, self.settings.strength)
+        logits, score = np.zeros((0,)), 0.0
+        for _ in range(self.settings.rounds):
+            masks, scores = self.engine.decode(embedding, points, labels, previous)
+            best = choice(prompt, previous, scores)
+            logits, score, previous = masks[best], float(scores[best]), masks[best]
+        return view.to_picture(logits), min(max(score, 0.0), 1.0)
+
+    def finish(
+        self,
+        found: Sequence[tuple[Float[np.ndarray, "height width"], float] | None],
+        prompts: Sequence[Prompt],
+    ) -> list[Mask | None]:
+        """Logits of everybody to disjoint masks without specks and holes."""
+        known = [k for k, one in enumerate(found) if one is not None]
+        parts = disjoint(
+            [one[0] for one in found if one is not None], [prompts[k].box for k in known]
+        )
+        masks: list[Mask | None] = [None] * len(found)
+        for k, inside in zip(known, parts, strict=True):
+            one = found[k]
+            area = int(self.settings.speck * inside.sum())
+            # Holes are filled last and may lie on somebody else: only free pixels are taken.
+            filled = without_holes(without_specks(inside, area), area)
+            others = np.any([p for j, p in zip(known, parts, strict=True) if j != k], axis=0)
+            masks[k] = Mask(inside=filled & ~others, score=one[1] if one else 0.0)
+        return masks
+
+
+def says_nothing(prompt: Prompt) -> bool:
+    """Whether there is no prompt in a prompt."""
+    given = (prompt.box, prompt.clicks, prompt.keypoints, prompt.mask)
+    return all(one is None or not np.size(one) for one in given)
+
+
+def extent(prompt: Prompt) -> Float[np.ndarray, "4"]:
+    """The box, or the box around whatever else was prompted."""
+    if prompt.box is not None:
+        return np.asarray(prompt.box, float)
+    if prompt.mask is not None and prompt.mask.any():
+        return bounds(prompt.mask)
+    points = [p[:, :2] for p in (prompt.clicks, prompt.keypoints) if p is not None and len(p)]
+    stacked = np.concatenate([*points, np.zeros((0, 2))])
+    return (
+        np.concatenate([stacked.min(axis=0), stacked.max(axis=0)]) if len(stacked) else np.zeros(4)
+    )
+
+
+def spoken(
+    prompt: Prompt, view: View, confident: float
+) -> tuple[Float[np.ndarray, "points 2"], Float[np.ndarray, "points"]]:
+    """The prompt's points on the canvas with the decoder's labels."""
+    points, labels = [np.zeros((0, 2))], [np.zeros(0)]
+    if prompt.clicks is not None and len(prompt.clicks):
+        inside = np.ones(len(prompt.clicks), bool) if prompt.inside is None else prompt.inside
+        points.append(prompt.clicks)
+        labels.append(np.where(inside, INSIDE, OUTSIDE))
+    if prompt.keypoints is not None:
+        sure = prompt.keypoints[prompt.keypoints[:, 2] >= confident, :2]
+        points.append(sure)
+        labels.append(np.full(len(sure), INSIDE))
+    if prompt.box is not None:
+        points.append(np.asarray(prompt.box, float).reshape(2, 2))
+        labels.append(np.array([TOP_LEFT, BOTTOM_RIGHT]))
+    else:
+        # Segment Anything saw a padding point in training whenever there was no box; the place
+        # of such a point is not looked at.
+        points.append(np.zeros((1, 2)))
+        labels.append(np.array([PADDING]))
+    return view.to_canvas(np.concatenate(points).astype(float)) - 0.5, np.concatenate(labels)
+
+
+def rough(prompt: Prompt, view: View, strength: float) -> Logits | None:
+    """The prompt's mask as logits for the decoder."""
+    if prompt.mask is None or not prompt.mask.any():
+        return None
+    field = np.where(prompt.mask, strength, -strength)
+    return view.to_logits(field, -strength)
+
+
+def choice(prompt: Prompt, previous: Logits | None, scores: Float[np.ndarray, "4"]) -> int:
+    """Which of the four masks: the single guess once the prompt is clear, else the surest."""
+    clicks = 0 if prompt.clicks is None else len(prompt.clicks)
+    clear = prompt.box is not None or prompt.keypoints is not None or previous is not None
+    return 0 if clear or clicks > 1 else 1 + int(np.argmax(scores[1:]))

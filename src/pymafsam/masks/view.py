@@ -1,0 +1,118 @@
+"""How a picture, or a part of one, lies on the square canvas that Segment Anything encodes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from pymafsam.records import Pixels
+
+CANVAS = 1024
+LOGITS = 256
+MEAN = (123.675, 116.28, 103.53)
+DEVIATION = (58.395, 57.12, 57.375)
+
+Logits = Float[np.ndarray, "256 256"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Canvas pixels = ``scale`` * picture pixels + ``shift``; ``region`` is the part seen.
+
+    ``region`` is x0, y0, x1, y1 in whole picture pixels. ``size`` is the picture's (width, height).
+    """
+
+    scale: float
+    shift: tuple[float, float]
+    region: tuple[int, int, int, int]
+    size: tuple[int, int]
+
+    def to_canvas(self, points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "points 2"]:
+        """Picture pixels to canvas pixels, both with pixel centres at +0.5."""
+        return points * self.scale + np.asarray(self.shift)
+
+    def place(self, canvas: UInt8[np.ndarray, "1024 1024 3"], pixels: Pixels) -> None:
+        """Draw the region of the picture into the canvas."""
+        import cv2
+
+        x0, y0, x1, y1 = self.region
+        left, top = np.rint(self.to_canvas(np.array([[x0, y0]], float))[0]).astype(int)
+        right, bottom = np.rint(self.to_canvas(np.array([[x1, y1]], float))[0]).astype(int)
+        right, bottom = min(max(right, left + 1), CANVAS), min(max(bottom, top + 1), CANVAS)
+        method = cv2.INTER_AREA if self.scale < 1 else cv2.INTER_LINEAR
+        part = np.ascontiguousarray(pixels[y0:y1, x0:x1])
+        canvas[top:bottom, left:right] = cv2.resize(
+            part, (right - left, bottom - top), interpolation=method
+        )
+
+    def to_picture(self, logits: Logits) -> Float[np.ndarray, "height width"]:
+        """The decoder's logits at every pixel of the picture, bilinear; -inf outside the region."""
+        import cv2
+
+        x0, y0, x1, y1 = self.region
+        scale = self.scale * LOGITS / CANVAS
+        shift = (np.array(self.shift) + self.scale * np.array([x0, y0])) * LOGITS / CANVAS
+        # warpAffine maps indices, whose centres lie half a pixel further.
+        matrix = np.array(
+            [[scale, 0, shift[0] + scale / 2 - 0.5], [0, scale, shift[1] + scale / 2 - 0.5]]
+        )
+        whole = np.full((self.size[1], self.size[0]), -np.inf, np.float32)
+        whole[y0:y1, x0:x1] = cv2.warpAffine(
+            logits.astype(np.float32),
+            matrix,
+            (x1 - x0, y1 - y0),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        return whole
+
+    def to_logits(self, field: Float[np.ndarray, "height width"], outside: float) -> Logits:
+        """A picture-sized field resampled to the decoder's ``mask_input``; inverse of the above."""
+        import cv2
+
+        scale = CANVAS / LOGITS / self.scale
+        shift = -np.array(self.shift) / self.scale
+        matrix = np.array(
+            [[scale, 0, shift[0] + scale / 2 - 0.5], [0, scale, shift[1] + scale / 2 - 0.5]]
+        )
+        return cv2.warpAffine(
+            field.astype(np.float32),
+            matrix,
+            (LOGITS, LOGITS),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=outside,  # pyright: ignore[reportArgumentType, reportCallIssue]
+        )
+
+
+def whole(size: tuple[int, int]) -> View:
+    """The entire picture in the canvas' top left corner, its longer side filling the canvas."""
+    width, height = size
+    return View(scale=CANVAS / max(size), shift=(0.0, 0.0), region=(0, 0, width, height), size=size)
+
+
+def around(box: Float[np.ndarray, "4"], size: tuple[int, int], margin: float) -> View:
+    """The surroundings of a box, ``margin`` times as wide and high, cut at the picture's edge."""
+    half = (box[2:] - box[:2]) / 2 * margin
+    centre = (box[:2] + box[2:]) / 2
+    low = np.clip(np.floor(centre - half), 0, np.array(size) - 1).astype(int)
+    high = np.clip(np.ceil(centre + half), low + 1, size).astype(int)
+    scale = CANVAS / float((high - low).max())
+    return View(
+        scale=scale,
+        shift=(-scale * float(low[0]), -scale * float(low[1])),
+        region=(int(low[0]), int(low[1]), int(high[0]), int(high[1])),
+        size=size,
+    )
+
+
+def blank() -> UInt8[np.ndarray, "1024 1024 3"]:
+    """An empty canvas of the mean colour, which normalises to (almost) zero."""
+    return np.broadcast_to(np.rint(MEAN).astype(np.uint8), (CANVAS, CANVAS, 3)).copy()
+
+
+def normalise(canvas: UInt8[np.ndarray, "1024 1024 3"]) -> Float[np.ndarray, "1 3 1024 1024"]:
+    """Channels first, ImageNet mean and deviation."""
+    mean, deviation = np.array(MEAN, np.float32), np.array(DEVIATION, np.float32)
+    scaled = (canvas.astype(np.float32) - mean) / deviation
+    return np.ascontiguousarray(scaled.transpose(2, 0, 1)[None])
