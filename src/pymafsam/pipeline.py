@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from pymafsam.body import BodyModel
 from pymafsam.camera import whole_picture
+from pymafsam.errors import MissingAsset
 from pymafsam.masks import Segmenter
 from pymafsam.people import Detector
 from pymafsam.records import Body, Camera, Frame, Mask, Person, Prompt, Scene
@@ -66,13 +67,13 @@ class Reconstructor:
         Raises BadUsage for an unknown name and MissingAsset for what cannot be had.
         """
         from pymafsam import body as bodies
-        from pymafsam import masks, people
+        from pymafsam import people
 
         model = bodies.load(body)
         return cls(
             model=model,
             detector=people.load(detector),
-            segmenter=masks.load(segmenter),
+            segmenter=load_segmenter(segmenter),
             estimator=load_estimator(
                 weights, model, points=points, refine=refine, device=device, batch=batch, seed=seed
             ),
@@ -135,6 +136,19 @@ def prompt_for(person: Person) -> Prompt:
         keypoints=person.keypoints if said.keypoints is None else said.keypoints,
         mask=person.mask if said.mask is None else said.mask,
     )
+
+
+def load_segmenter(name: str) -> Segmenter:
+    """The segmenter of that name; ``auto`` is MobileSAM, or the detector's masks without it."""
+    from pymafsam import masks
+
+    if name != "auto":
+        return masks.load_segmenter(name)
+    try:
+        return masks.load_segmenter("mobilesam")
+    except MissingAsset as error:
+        log.warning("The detector's own masks are used, because MobileSAM is missing: %s", error)
+        return masks.load_segmenter("detector")
 
 
 def load_estimator(weights: str, model: BodyModel, **options: Any) -> Estimator:

@@ -21,6 +21,8 @@ VERBS: dict[str, Verb] = {
     "reconstruct": Verb(
         "pymafsam.cli.reconstruct:Reconstruct", "pictures, folders, videos -> meshes and pictures"
     ),
+    "evaluate coco": Verb("pymafsam.cli.evaluate:EvaluateCoco", "COCO keypoint AP, mask overlap"),
+    "evaluate lsp": Verb("pymafsam.cli.evaluate:EvaluateLsp", "PCK on Leeds Sports Pose"),
 }
 
 

@@ -1,0 +1,79 @@
+"""A user's mistake prints one paragraph and the right exit code, never a traceback."""
+
+import struct
+import zlib
+
+import pytest
+from PIL import Image
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["reconstrct", "a.jpg"], 2, 'did you mean "reconstruct"'),
+        (["reconstruct", "--out", "o"], 2, "Which pictures"),
+        (["reconstruct", "nowhere.jpg", "--out", "o"], 1, "no file or folder"),
+        (["reconstruct", "{photo}", "--out", "o", "--save", "jsn"], 2, 'did you mean "json"'),
+        (["reconstruct", "{photo}", "--out", "o", "--body", "anny"], 2, 'did you mean "anny24"'),
+        (["reconstruct", "{photo}", "--out", "o", "--detector", "nano"], 2, "nanodet"),
+        (["reconstruct", "{photo}", "--out", "o", "--segmenter", "mobile"], 2, "mobilesam"),
+        (["reconstruct", "{photo}", "--out", "{photo}/o"], 1, "Nothing can be written"),
+        (["reconstruct", "{folder}/empty", "--out", "o"], 1, "holds no pictures"),
+        (["evaluate", "--out", "o"], 2, "evaluate coco"),
+    ],
+)
+def test_wrong_use_is_explained(run, photograph, tmp_path, monkeypatch, words, code, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    filled = [word.format(photo=photograph, folder=tmp_path) for word in words]
+    got, _, err = run(*filled)
+    assert said in err
+    assert got == code
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("verb", [[], ["reconstruct"], ["evaluate", "coco"], ["mask", "save"]])
+def test_help_is_printed(run, verb):
+    code, out, _ = run(*verb, "--help")
+    assert code == 0
+    assert "pymafsam" in out
+
+
+def test_the_version_is_printed(run):
+    from pymafsam import __version__
+
+    assert run("--version") == (0, f"pymafsam {__version__}\n", "")
+
+
+def png_that_claims(width, height):
+    def chunk(kind, data):
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IEND", b"")
+
+
+@pytest.mark.network
+@pytest.mark.usefixtures("networks")
+def test_odd_pictures_are_read_or_named_and_the_rest_goes_on(run, photograph, tmp_path):
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    player = Image.open(photograph)
+    player.convert("L").save(folder / "grey.jpg")
+    player.convert("CMYK").save(folder / "cmyk.jpg")
+    player.convert("RGBA").save(folder / "rgba.png")
+    Image.new("RGB", (1, 1)).save(folder / "one.png")
+    (folder / "huge.png").write_bytes(png_that_claims(20_000, 20_000))
+    (folder / "text.jpg").write_text("not a picture")
+    code, _, err = run(
+        "reconstruct", folder, "--out", tmp_path / "o", "--save", "json", "--segmenter", "none"
+    )
+    assert code == 1
+    assert {p.name for p in (tmp_path / "o").iterdir()} == {
+        f"{name}.json" for name in ("grey", "cmyk", "rgba", "one")
+    }
+    assert "huge.png: " in err
+    assert "text.jpg: " in err
+    assert "one.png: nobody was found" in err
