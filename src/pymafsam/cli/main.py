@@ -1,6 +1,8 @@
 """Find the verb, read its options, run it; turn the user's mistakes into one paragraph."""
 
 import importlib
+import inspect
+import os
 import signal
 import sys
 from dataclasses import dataclass
@@ -71,13 +73,19 @@ def main(arguments: list[str] | None = None) -> int:
         options = getattr(importlib.import_module(module), attribute)
         import tyro
 
-        return tyro.cli(options, args=rest, prog=f"pymafsam {name}").run()
+        # The description is given so that the docstring's examples stand in the help as written.
+        about = inspect.cleandoc(options.__doc__)
+        return tyro.cli(options, args=rest, prog=f"pymafsam {name}", description=about).run()
     except BadUsage as error:
         print(f"pymafsam: {error}", file=sys.stderr)
         return 2
     except PymafsamError as error:
         print(f"pymafsam: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # Whoever read our output (head, less) has left; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         print("pymafsam: interrupted; what was finished is kept.", file=sys.stderr)
         return 130

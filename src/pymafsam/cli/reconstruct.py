@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -36,12 +36,12 @@ class Reconstruct(Flow):
     """Pictures, folders (searched with their subfolders), videos."""
     out: Path
     """Folder for the results; made when missing."""
-    boxes: Path | None = None
+    boxes: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None
     """COCO-style json: who is meant, by boxes (images by file_name, annotations with bbox)."""
-    masks: Path | None = None
+    masks: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder with masks made elsewhere, matched by the pictures' names."""
     save: str = "picture,side,json,npz,obj"
-    """What to write, separated by commas: picture, side, json, npz, obj."""
+    """What to write, separated by commas: picture, side, json, npz, obj, glb."""
     skip_existing: bool = False
     """Pass over pictures whose results are in --out already (to go on after an interruption)."""
 
