@@ -1,0 +1,232 @@
+"""Weights on disk: ours (safetensors with a description in the header) and the official ones.
+
+Nothing in a file is ever run: torch's files are read with ``weights_only``, ours hold no code.
+"""
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from pymafsam.atomic import writing
+from pymafsam.body import BodyModel
+from pymafsam.errors import BadInput, UntrustedFile
+from pymafsam.network.architecture import NETWORKS, Architecture
+from pymafsam.network.official import Understood, listed, understand
+from pymafsam.network.pymaf import BodyLoop
+
+HEADER = "pymafsam"
+PRECISIONS: Mapping[str, type] = {"float32": np.float32, "float16": np.float16}
+# Entries of a file that are no parameters or buffers of the network.
+BESIDE = ("bank",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """Weights in our names with the description of their network.
+
+    ``left_out`` names what the file it came from had besides, each with the reason.
+    """
+
+    architecture: Architecture
+    tensors: dict[str, np.ndarray]
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def bank(self) -> np.ndarray | None:
+        """Stored points of masks (masks, points, 2), if the network was trained with some."""
+        return self.tensors.get("bank")
+
+
+def read(path: Path) -> Checkpoint:
+    """Our file or an official one, by what is inside.
+
+    Raises BadInput (not there, truncated, unknown, missing or mis-shaped entries: all listed) and
+    UntrustedFile (asks to run code).
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise BadInput(
+            f"No weights at {path}.\n  Give a file of pymafsam, PyMAF, PyMAFSAM or SPIN."
+        )
+    found = _read_ours(path) if _is_safetensors(path) else _read_official(path)
+    _compare(found, path)
+    return found
+
+
+def write(checkpoint: Checkpoint, path: Path, precision: str = "float32") -> None:
+    """Save as safetensors; ``precision`` is that of matrices and kernels (float32, float16).
+
+    Vectors (biases, normalisation) and the bank stay float32: they are small and sensitive.
+    """
+    from safetensors.numpy import save_file
+
+    kind = PRECISIONS[precision]
+    tensors = {
+        name: np.ascontiguousarray(_cast(array, kind if name not in BESIDE else np.float32))
+        for name, array in checkpoint.tensors.items()
+    }
+    with writing(path) as temporary:
+        save_file(tensors, temporary, metadata={HEADER: checkpoint.architecture.to_json()})
+
+
+def build(checkpoint: Checkpoint, model: BodyModel) -> BodyLoop:
+    """The network with these weights around ``model``, in evaluation mode, float32, on the CPU.
+
+    Raises BadInput when the body does not fit.
+    """
+    made = NETWORKS.load(checkpoint.architecture.network)
+    network = made(checkpoint.architecture, model, checkpoint.tensors["anchors"])
+    state = {
+        name: torch.from_numpy(_cast(array, np.float32).copy())
+        for name, array in checkpoint.tensors.items()
+        if name not in BESIDE
+    }
+    network.load_state_dict(state, strict=True)
+    return network.eval()
+
+
+def load(path: Path, model: BodyModel) -> BodyLoop:
+    """``build`` of what ``read`` finds at ``path``."""
+    return build(read(path), model)
+
+
+def snapshot(network: BodyLoop, bank: np.ndarray | None = None) -> Checkpoint:
+    """The weights a network has now, copied."""
+    tensors = {name: t.detach().cpu().numpy().copy() for name, t in network.state_dict().items()}
+    return Checkpoint(
+        architecture=network.architecture,
+        tensors=tensors if bank is None else tensors | {"bank": np.asarray(bank, np.float32)},
+    )
+
+
+def expected(architecture: Architecture) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of all weights of such a network."""
+    with torch.device("meta"):
+        network: nn.Module = NETWORKS.load(architecture.network)(architecture, _blank(architecture))
+    return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+
+
+def _is_safetensors(path: Path) -> bool:
+    """Ours begin with the length of a json header; pickles and zip archives do not."""
+    with path.open("rb") as file:
+        start = file.read(9)
+    return len(start) == 9 and start[8:] == b"{" and start[:2] != b"PK"
+
+
+def _read_ours(path: Path) -> Checkpoint:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            described = (file.metadata() or {}).get(HEADER)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, ValueError, TypeError, OSError) as error:
+        raise BadInput(f"{path} is damaged or truncated ({error}).") from error
+    if described is None:
+        raise BadInput(
+            f"{path} has no description of its network in its header.\n"
+            "  Files written by `pymafsam convert` do; where does this one come from?"
+        )
+    return Checkpoint(architecture=Architecture.from_json(described), tensors=tensors)
+
+
+def _read_official(path: Path) -> Checkpoint:
+    content = read_torch(path)
+    state, beside = content.get("model", content), {}
+    if state is not content:
+        beside = {name: value for name, value in content.items() if name != "model"}
+    if not isinstance(state, Mapping) or not all(
+        isinstance(t, torch.Tensor) for t in state.values()
+    ):
+        raise BadInput(f'{path} holds no table of tensors under "model".')
+    understood: Understood = understand({n: t.detach().numpy() for n, t in state.items()})
+    # Counters are worth a line in the header; the optimiser's memory is for the old parameters.
+    counters = {n: v for n, v in beside.items() if isinstance(v, int | float | str)}
+    left_out = {n: "not needed to run the network" for n in beside if n not in counters}
+    return Checkpoint(
+        architecture=replace(understood.architecture, extra=counters),
+        tensors={name: _whole(array) for name, array in understood.tensors.items()},
+        left_out=understood.left_out | left_out,
+    )
+
+
+def read_torch(path: Path) -> Mapping[str, Any]:
+    """A dictionary saved by torch. Raises UntrustedFile for code, BadInput for damage."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        reason = _first_line(error)
+        if "GLOBAL" not in str(error) and "global" not in str(error):
+            raise BadInput(f"{path} is no file of torch, or is damaged ({reason}).") from error
+        raise UntrustedFile(
+            f"{path} asks for more than tensors and was refused: {reason}\n"
+            "  A checkpoint needs nothing but tensors; reading this one would run its code."
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
+        raise BadInput(f"{path} is damaged or truncated ({_first_line(error)}).") from error
+    if not isinstance(content, Mapping):
+        raise BadInput(f"{path} holds a {type(content).__name__}; a table of weights was wanted.")
+    return content
+
+
+def _compare(found: Checkpoint, path: Path) -> None:
+    """Every name and shape is the network's. Raises BadInput with all that are not."""
+    wanted = expected(found.architecture)
+    have = {n: a.shape for n, a in found.tensors.items() if n not in BESIDE}
+    missing = sorted(set(wanted) - set(have))
+    unknown = sorted(set(have) - set(wanted))
+    wrong = [
+        f"{name} {have[name]} instead of {shape}"
+        for name, shape in wanted.items()
+        if name in have and have[name] != shape
+    ]
+    rows = {"missing": missing, "unknown": unknown, "of another shape": wrong}
+    found_wrong = [
+        f"  {len(names)} {what}: {listed(names)}" for what, names in rows.items() if names
+    ]
+    if found_wrong:
+        raise BadInput(
+            f"{path} is no whole {found.architecture.network} network:\n" + "\n".join(found_wrong)
+        )
+
+
+def _blank(architecture: Architecture) -> BodyModel:
+    """A body without extent that fits the architecture: enough to ask for shapes."""
+    count = max(architecture.vertices, architecture.anchors, 1)
+    joints = architecture.joints
+    return BodyModel(
+        name="blank",
+        template=np.zeros((count, 3), np.float32),
+        shape_dirs=np.zeros((count, 3, architecture.betas), np.float32),
+        weights=np.zeros((count, joints), np.float32),
+        parents=np.arange(-1, joints - 1),
+        faces=np.zeros((0, 3), np.int32),
+        joints_template=np.zeros((joints, 3), np.float32),
+        joints_dirs=np.zeros((joints, 3, architecture.betas), np.float32),
+        regressors={},
+        anchors=np.arange(architecture.anchors),
+        part=np.zeros(count, np.int32),
+        uv=np.zeros((count, 2), np.float32),
+    )
+
+
+def _whole(array: np.ndarray) -> np.ndarray:
+    """Floats of any width as float32; whole numbers stay."""
+    return _cast(array, np.float32, flat=True)
+
+
+def _cast(array: np.ndarray, kind: type, flat: bool = False) -> np.ndarray:
+    if not np.issubdtype(array.dtype, np.floating):
+        return array
+    return array.astype(kind if flat or array.ndim > 1 else np.float32, copy=False)
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:200]
