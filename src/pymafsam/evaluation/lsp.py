@@ -68,5 +68,5 @@ def measure_lsp(
     bodies: Sequence = sorted(reconstruct(frame, people).bodies, key=lambda b: -b.score)
     if not bodies:
         nobody = [0.0] * 51
-        return [Row(picture=0, mesh=nobody, mesh_score=0, detector=nobody, detector_score=0)]
+        return [Row(picture=0, mesh=nobody, mesh_score=0.0, detector=nobody, detector_score=0.0)]
     return [row_of(0, bodies[0])]
