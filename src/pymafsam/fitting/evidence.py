@@ -1,0 +1,181 @@
+"""What a person's keypoints say about the body's landmarks, and how far they are believed.
+
+The body's landmarks are COCO's 17 points, big toes, heels and the hands' knuckles, whatever
+layout the keypoints came in; what a layout lacks has weight 0.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from pymafsam import joints
+from pymafsam.body import BodyModel
+from pymafsam.fitting.chain import Points
+from pymafsam.fitting.objective import Evidence
+from pymafsam.records import Camera, Inside, Person
+
+FEET = ("left_big_toe", "right_big_toe", "left_heel", "right_heel")
+HANDS = ("left_hand", "right_hand")
+LANDMARKS: tuple[str, ...] = (*joints.COCO17, *FEET, *HANDS)
+
+# Landmarks that other layouts know by other names (several: their mean).
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    "left_big_toe": ("left_foot_index",),
+    "right_big_toe": ("right_foot_index",),
+    "left_hand": ("left_pinky", "left_index"),
+    "right_hand": ("right_pinky", "right_index"),
+}
+
+# Bones whose metric vectors are compared, with the weight of each.
+LINKS: tuple[tuple[str, str, float], ...] = (
+    ("left_shoulder", "right_shoulder", 1.0),
+    ("left_hip", "right_hip", 1.0),
+    ("left_hip", "left_shoulder", 1.0),
+    ("right_hip", "right_shoulder", 1.0),
+    ("left_shoulder", "left_elbow", 1.0),
+    ("right_shoulder", "right_elbow", 1.0),
+    ("left_elbow", "left_wrist", 1.0),
+    ("right_elbow", "right_wrist", 1.0),
+    ("left_hip", "left_knee", 1.0),
+    ("right_hip", "right_knee", 1.0),
+    ("left_knee", "left_ankle", 1.0),
+    ("right_knee", "right_ankle", 1.0),
+    ("left_heel", "left_big_toe", 1.0),
+    ("right_heel", "right_big_toe", 1.0),
+    ("left_wrist", "left_hand", 0.5),
+    ("right_wrist", "right_hand", 0.5),
+    ("left_ear", "right_ear", 1.0),
+    ("left_ear", "nose", 1.0),
+    ("right_ear", "nose", 1.0),
+    ("left_shoulder", "left_ear", 0.5),
+    ("right_shoulder", "right_ear", 0.5),
+)
+
+SIGMA = 0.012  # of the square root of the box's area: one deviation of a keypoint
+UNSURE = 0.3  # weight of a keypoint inside the picture that its network calls invisible
+OUTSIDE = 0.05  # the same outside the picture, for metric bones
+FADE = 0.1  # shares of the box's size over which a keypoint beyond the picture's edge fades
+
+
+def landmark_points(model: BodyModel) -> Points:
+    """The landmarks on the body, in the order of ``LANDMARKS``."""
+    coco, feet = model.regressors["coco17"], model.regressors["feet6"]
+    rows = [joints.FEET6.index(name) for name in FEET]
+    hands = [joints.SMPL24.index(name) for name in HANDS]
+    return (
+        Points.on_surface(model, coco.vertices, coco.weights)
+        .joined(Points.on_surface(model, feet.vertices[rows], feet.weights[rows]))
+        .joined(Points.on_joints(model, hands))
+    )
+
+
+def link_matrix() -> Float[np.ndarray, "points links"]:
+    """Columns that subtract one landmark from another: start - end of every link."""
+    matrix = np.zeros((len(LANDMARKS), len(LINKS)))
+    for column, (start, end, _) in enumerate(LINKS):
+        matrix[LANDMARKS.index(start), column] = 1.0
+        matrix[LANDMARKS.index(end), column] = -1.0
+    return matrix
+
+
+def correspondence(layout: str) -> Float[np.ndarray, "points keypoints"]:
+    """Averaging rows from a layout's keypoints to the landmarks; zero rows where it has none."""
+    names = joints.LAYOUTS[layout]
+    matrix = np.zeros((len(LANDMARKS), len(names)))
+    for row, landmark in enumerate(LANDMARKS):
+        sources = (landmark,) if landmark in names else ALIASES.get(landmark, ())
+        found = [names.index(name) for name in sources if name in names]
+        if found:
+            matrix[row, found] = 1 / len(found)
+    return matrix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One person's keypoints as landmarks: pixels, metres along the viewing ray, confidences."""
+
+    picture: Float[np.ndarray, "points 2"]
+    metric: Float[np.ndarray, "points 3"]
+    confidence: Float[np.ndarray, "points"]
+    known: Float[np.ndarray, "points"]  # 1 where the layout has the landmark
+    has_metric: bool
+
+
+def landmarks_of(person: Person) -> Seen:
+    """The person's keypoints (which must be there) in the order of ``LANDMARKS``."""
+    assert person.keypoints is not None
+    matrix = correspondence(person.layout)
+    keypoints = np.nan_to_num(person.keypoints.astype(np.float64))
+    world = np.zeros((len(keypoints), 3)) if person.world is None else person.world
+    return Seen(
+        picture=matrix @ keypoints[:, :2],
+        metric=matrix @ np.nan_to_num(world.astype(np.float64)),
+        confidence=np.clip(matrix @ keypoints[:, 2], 0, 1),
+        known=np.minimum(matrix.sum(axis=1), 1.0),
+        has_metric=person.world is not None,
+    )
+
+
+def gather_evidence(
+    people: Sequence[Person], masks: Sequence[Inside | None], camera: Camera
+) -> Evidence:
+    """Weights everything that is known about each person.
+
+    A keypoint that is both invisible and outside the picture is the network's invention: it gets
+    no weight in the picture and next to none as the end of a metric bone, so that the habits
+    decide how the rest of the body lies.
+    """
+    seen = [landmarks_of(person) for person in people]
+    picture = np.stack([s.picture for s in seen])
+    boxes = np.stack([person.box for person in people]).astype(np.float64)
+    side = np.sqrt(np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0), axis=1))
+    confidence = np.stack([s.confidence for s in seen])
+    known = np.stack([s.known for s in seen])
+    inside = _inside_picture(picture, side, camera)
+    floor = UNSURE * inside
+    weight = known * (floor + (1 - floor) * confidence) * np.where(inside > 0, 1.0, confidence)
+    ends = known * (OUTSIDE + (1 - OUTSIDE) * np.maximum(confidence, inside))
+    metric = np.stack([s.metric for s in seen])
+    measured = np.array([float(s.has_metric) for s in seen])
+    links = link_matrix()
+    importance = np.array([weight for _, _, weight in LINKS])
+    starts, stops = np.argmax(links, axis=0), np.argmin(links, axis=0)
+    return Evidence(
+        seen=picture,
+        seen_weight=weight,
+        pixel=SIGMA * side,
+        bones=np.einsum("pkc,kl->plc", metric, links),
+        bone_weight=measured[:, None] * importance * np.minimum(ends[:, starts], ends[:, stops]),
+        view=_ray_frames(boxes, camera),
+    )
+
+
+def _inside_picture(
+    points: Float[np.ndarray, "people points 2"],
+    side: Float[np.ndarray, "people"],
+    camera: Camera,
+) -> Float[np.ndarray, "people points"]:
+    """1 inside the picture, falling to 0 at ``FADE`` of the person's size beyond its edge."""
+    size = np.asarray(camera.size, np.float64)
+    beyond = np.maximum(np.maximum(-points, points - size), 0).max(axis=-1)
+    return np.clip(1 - beyond / (FADE * side[:, None]), 0, 1)
+
+
+def _ray_frames(
+    boxes: Float[np.ndarray, "people 4"], camera: Camera
+) -> Float[np.ndarray, "people 3 3"]:
+    """Rotations that turn camera axes so that z points at the middle of each box."""
+    middle = (boxes[:, :2] + boxes[:, 2:]) / 2 - np.asarray(camera.centre, np.float64)
+    ray = np.concatenate([middle / camera.focal, np.ones((len(boxes), 1))], axis=1)
+    ray /= np.linalg.norm(ray, axis=1, keepdims=True)
+    # The shortest turn of z onto the ray; its transpose turns the ray onto z.
+    x, y, z = ray.T
+    share = 1 / (1 + z)
+    rows = [
+        [1 - x * x * share, -x * y * share, -x],
+        [-x * y * share, 1 - y * y * share, -y],
+        [x, y, z],
+    ]
+    return np.array(rows).transpose(2, 0, 1)

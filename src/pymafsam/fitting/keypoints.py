@@ -1,0 +1,205 @@
+"""Bodies from keypoints and masks: the estimator that needs no trained mesh network.
+
+The schedule: the torso is aligned with the metric landmarks, the pose is solved on metric
+landmarks and habits alone, the body is put before the camera in closed form, and then everything
+is solved together, at the end with the mask. ``docs/fitting.md`` has the derivation.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from pymafsam import joints, rotation
+from pymafsam.body import BodyModel, place
+from pymafsam.errors import BadUsage
+from pymafsam.fitting.chain import Points, Skeleton, State, articulate, ride
+from pymafsam.fitting.evidence import (
+    LANDMARKS,
+    gather_evidence,
+    landmark_points,
+    link_matrix,
+)
+from pymafsam.fitting.objective import Evidence, Objective, Settings
+from pymafsam.fitting.priors import Prior
+from pymafsam.fitting.silhouette import Outline
+from pymafsam.fitting.solver import minimise
+from pymafsam.records import Body, Camera, Inside, Mask, Person, Pose
+
+FIXED = [joints.SMPL24.index(n) for n in "left_foot right_foot left_hand right_hand".split()]
+TORSO = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
+FACE = ("nose", "left_ear", "right_ear")
+SURFACE_POINTS = 200
+GROUP = 16  # people solved at once; more gain nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """Steps of each stage."""
+
+    metric: int = 6
+    picture: int = 12
+    silhouette: int = 6
+
+
+class KeypointFit:
+    """Fits a body model to the keypoints, metric landmarks and masks of people in one picture."""
+
+    def __init__(
+        self,
+        model: BodyModel,
+        settings: Settings | None = None,
+        schedule: Schedule | None = None,
+        prior: Prior | None = None,
+    ):
+        self.model = model
+        self.settings = settings or Settings()
+        self.schedule = schedule or Schedule()
+        self.skeleton = Skeleton.of(model, FIXED)
+        self.prior = prior or Prior.of(self.skeleton)
+        self.landmarks = landmark_points(model)
+        self.surface = _surface(model)
+        self.links = link_matrix()
+
+    def estimate(
+        self, people: Sequence[Person], masks: Sequence[Mask | None], camera: Camera
+    ) -> list[Body]:
+        """A body for every person; each needs ``keypoints`` (BadUsage otherwise).
+
+        ``masks`` go with the people; where one is None the detector's own is used, if any.
+        """
+        if any(person.keypoints is None for person in people):
+            raise BadUsage(
+                "The keypoint fit needs every person's keypoints, but somebody has only a box.\n"
+                "  Let the detector describe the people first (Detector.describe)."
+            )
+        bodies: list[Body] = []
+        for start in range(0, len(people), GROUP):
+            some = slice(start, start + GROUP)
+            bodies += self._group(people[some], masks[some], camera)
+        return bodies
+
+    def _group(
+        self, people: Sequence[Person], masks: Sequence[Mask | None], camera: Camera
+    ) -> list[Body]:
+        inside = [
+            mask.inside if mask is not None else person.mask
+            for person, mask in zip(people, masks, strict=True)
+        ]
+        state, energy = self.solve(people, inside, camera)
+        return [
+            place(
+                self.model,
+                Pose(rotations=state.rotations[i], shape=state.betas[i]),
+                state.translation[i],
+                camera,
+                person,
+                float(1 / (1 + energy[i] / 60)),
+                masks[i],
+            )
+            for i, person in enumerate(people)
+        ]
+
+    def solve(
+        self, people: Sequence[Person], masks: Sequence[Inside | None], camera: Camera
+    ) -> tuple[State, Float[np.ndarray, "people"]]:
+        """Poses, shapes and places of the people, and the energy each is left with."""
+        evidence = gather_evidence(people, masks, camera)
+        problem = Objective(
+            skeleton=self.skeleton,
+            landmarks=self.landmarks,
+            links=self.links,
+            prior=self.prior,
+            evidence=evidence,
+            camera=camera,
+            settings=self.settings,
+        )
+        free, schedule = self.skeleton.free, self.schedule
+        state = self.start(evidence)
+        state, _ = minimise(replace(problem, use_picture=False), state, free, schedule.metric)
+        state = self.placed(state, evidence, camera)
+        state, energy = minimise(problem, state, free, schedule.picture)
+        if self.settings.silhouette > 0 and any(mask is not None for mask in masks):
+            outline = Outline.of(masks, evidence.pixel, camera)
+            whole = replace(problem, surface=self.surface, outline=outline)
+            state, _ = minimise(whole, state, free, schedule.silhouette)
+            energy = problem(state).energy
+        return state, energy
+
+    def start(self, evidence: Evidence) -> State:
+        """The mean body, usual pose, turned so that its torso lies as the metric landmarks say."""
+        people, betas = len(evidence.pixel), self.skeleton.joint_dirs.shape[2]
+        count = len(self.skeleton.parents)
+        rotations = np.broadcast_to(np.eye(3), (people, count, 3, 3)).copy()
+        state = State(
+            rotations=rotations,
+            betas=np.zeros((people, betas)),
+            translation=np.zeros((people, 3)),
+        )
+        rest = self._points(state)[0] @ self.links  # 3 links
+        turned = evidence.bones @ evidence.view  # rays' frames -> camera axes
+        weight = np.array([_of_torso(column) for column in self.links.T])
+        rotations[:, 0] = _aligned(rest.T, turned, weight * evidence.bone_weight)
+        vectors = np.broadcast_to(self.prior.mean, (people, *self.prior.mean.shape))
+        rotations[:, self.skeleton.free[1:]] = rotation.from_axis_angle(vectors)
+        return state
+
+    def placed(self, state: State, evidence: Evidence, camera: Camera) -> State:
+        """Moved so that the landmarks project near the keypoints (linear least squares).
+
+        The picture's x (Z + tz) = f (X + tx) is linear in the translation.
+        """
+        points = self._points(replace(state, translation=np.zeros_like(state.translation)))
+        ratio = (evidence.seen - np.asarray(camera.centre)) / camera.focal  # people points 2
+        weight = evidence.seen_weight + 1e-6
+        rows = np.zeros((*ratio.shape, 3))
+        rows[..., 0, 0] = rows[..., 1, 1] = 1.0
+        rows[..., 2] = -ratio
+        rhs = ratio * points[:, 2, :, None] - points[:, :2].transpose(0, 2, 1)
+        matrix = np.einsum("pk,pkai,pkaj->pij", weight, rows, rows)
+        right = np.einsum("pk,pkai,pka->pi", weight, rows, rhs)
+        translation = np.linalg.solve(matrix + 1e-9 * np.eye(3), right[..., None])[..., 0]
+        nearest = 0.3 - points[:, 2].min(axis=1)
+        translation[:, 2] = np.maximum(translation[:, 2], nearest)
+        return replace(state, translation=translation)
+
+    def _points(self, state: State) -> Float[np.ndarray, "people 3 points"]:
+        posed = articulate(self.skeleton, state)
+        return ride(self.landmarks, posed, state.betas).sum(axis=1)
+
+
+def _surface(model: BodyModel) -> Points:
+    """A subset of the anchors, spread by farthest points in the rest pose."""
+    anchors = np.asarray(model.anchors)
+    places = np.asarray(model.template, np.float64)[anchors]
+    chosen = [int(np.argmax(places[:, 1]))]
+    distance = np.full(len(anchors), np.inf)
+    while len(chosen) < min(SURFACE_POINTS, len(anchors)):
+        gap = np.sum((places - places[chosen[-1]]) ** 2, axis=1)
+        distance = np.minimum(distance, gap)
+        chosen.append(int(np.argmax(distance)))
+    vertices = anchors[np.sort(chosen)][:, None].astype(np.int64)
+    return Points.on_surface(model, vertices, np.ones(vertices.shape, np.float32))
+
+
+def _of_torso(column: Float[np.ndarray, "points"]) -> float:
+    """Weight of a link in the first alignment: the torso's count, the face's a little."""
+    names = {LANDMARKS[i] for i in np.flatnonzero(column)}
+    if names <= set(TORSO):
+        return 1.0
+    return 0.3 if names <= set(FACE) else 0.0
+
+
+def _aligned(
+    rest: Float[np.ndarray, "links 3"],
+    measured: Float[np.ndarray, "people links 3"],
+    weight: Float[np.ndarray, "people links"],
+) -> Float[np.ndarray, "people 3 3"]:
+    """Rotations that take rest vectors onto measured ones (Kabsch, 1976)."""
+    upright = np.diag([1.0, -1.0, -1.0])  # the body's y up, facing the camera
+    covariance = np.einsum("pl,pla,lb->pab", weight, measured, rest) + 1e-6 * upright
+    u, _, vt = np.linalg.svd(covariance)
+    sign = np.sign(np.linalg.det(u @ vt))
+    u[:, :, 2] *= sign[:, None]
+    return u @ vt

@@ -1,0 +1,225 @@
+"""Residuals of a person's evidence, gathered as the normal equations of a Gauss-Newton step.
+
+Energies are sums of squares (no halves); a robust term counts c^2 log(1 + s / c^2) for a squared
+residual s (Cauchy; Barron, "A general and adaptive robust loss function", 2019, alpha = 0) and is
+linearised with the weight 1 / (1 + s / c^2).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from pymafsam import rotation
+from pymafsam.fitting.chain import Points, Posed, Skeleton, State, articulate, jacobian, ride
+from pymafsam.fitting.priors import Prior, left_jacobian_inverse
+from pymafsam.fitting.silhouette import Outline
+from pymafsam.records import Camera
+
+NEAREST = 0.15  # metres: a point closer to the camera than this makes a trial step invalid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Normal:
+    """Energy, half its gradient and the Gauss-Newton half Hessian, per person."""
+
+    energy: Float[np.ndarray, "people"]
+    gradient: Float[np.ndarray, "people unknowns"]
+    hessian: Float[np.ndarray, "people unknowns unknowns"]
+
+    def plus(self, other: "Normal") -> "Normal":
+        """Sum of two objectives."""
+        return Normal(
+            energy=self.energy + other.energy,
+            gradient=self.gradient + other.gradient,
+            hessian=self.hessian + other.hessian,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What was seen of each person, in the order of the body's landmarks.
+
+    ``seen`` are picture pixels; ``pixel`` is one standard deviation of a keypoint in pixels.
+    ``bones`` are metric vectors along ``Objective.links`` in the person's viewing ray frame, which
+    ``view`` turns camera axes into. Weights are 0 for what is not to be believed at all.
+    """
+
+    seen: Float[np.ndarray, "people points 2"]
+    seen_weight: Float[np.ndarray, "people points"]
+    pixel: Float[np.ndarray, "people"]
+    bones: Float[np.ndarray, "people links 3"]
+    bone_weight: Float[np.ndarray, "people links"]
+    view: Float[np.ndarray, "people 3 3"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Weights of the terms; lengths in metres, Cauchy widths in standard deviations."""
+
+    seen_width: float = 10.0
+    bone_sigma: tuple[float, float, float] = (0.15, 0.15, 0.10)  # across, across, along the ray
+    bone_width: float = 3.0
+    silhouette: float = 0.1
+    silhouette_width: float = 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """All residuals of a group of people before one camera; call it with a state."""
+
+    skeleton: Skeleton
+    landmarks: Points
+    links: Float[np.ndarray, "points links"]  # every bone as a difference of landmarks
+    prior: Prior
+    evidence: Evidence
+    camera: Camera
+    settings: Settings
+    use_picture: bool = True
+    surface: Points | None = None
+    outline: Outline | None = None
+
+    def __call__(self, state: State) -> Normal:
+        """Energy and normal equations at ``state``."""
+        posed = articulate(self.skeleton, state)
+        parts = ride(self.landmarks, posed, state.betas)
+        points = parts.sum(axis=1)
+        derivative = jacobian(self.skeleton, self.landmarks, posed, parts)
+        total = metric(self.evidence, self.links, points, derivative, self.settings)
+        total = total.plus(habit(self.prior, self.skeleton, state))
+        if self.use_picture:
+            total = total.plus(
+                reprojection(self.evidence, self.camera, points, derivative, self.settings)
+            )
+            if self.outline is not None and self.surface is not None:
+                total = total.plus(self._silhouette(posed, state))
+        return total
+
+    def _silhouette(self, posed: Posed, state: State) -> Normal:
+        assert self.surface is not None
+        assert self.outline is not None
+        parts = ride(self.surface, posed, state.betas)
+        points = parts.sum(axis=1)
+        picture, _ = _perspective(points, self.camera)
+        pull = self.outline.pull(picture, self.settings.silhouette_width)
+        derivative = jacobian(self.skeleton, self.surface, posed, parts)
+        slope = _projected(points, derivative, self.camera)
+        scale = np.sqrt(self.settings.silhouette * pull.weight)[:, None]
+        unit = 1 / self.outline.pixel[:, None, None, None]
+        normal = gather(slope * (scale[:, None] * unit), pull.residual * scale)
+        return Normal(
+            energy=self.settings.silhouette * pull.energy,
+            gradient=normal.gradient,
+            hessian=normal.hessian,
+        )
+
+
+def gather(
+    slope: Float[np.ndarray, "people unknowns axes points"],
+    residual: Float[np.ndarray, "people axes points"],
+) -> Normal:
+    """Normal equations of weighted residuals; the energy is their sum of squares."""
+    people, unknowns = slope.shape[:2]
+    rows = slope.reshape(people, unknowns, -1)
+    flat = residual.reshape(people, -1, 1)
+    return Normal(
+        energy=np.sum(flat * flat, axis=(1, 2)),
+        gradient=(rows @ flat)[..., 0],
+        hessian=rows @ rows.transpose(0, 2, 1),
+    )
+
+
+def reprojection(
+    evidence: Evidence,
+    camera: Camera,
+    points: Float[np.ndarray, "people 3 points"],
+    derivative: Float[np.ndarray, "people unknowns 3 points"],
+    settings: Settings,
+) -> Normal:
+    """Distance in the picture between landmarks and keypoints, in standard deviations."""
+    picture, valid = _perspective(points, camera)
+    unit = 1 / evidence.pixel[:, None, None]
+    residual = (picture - evidence.seen.transpose(0, 2, 1)) * unit
+    slope = _projected(points, derivative, camera) * unit[:, None]
+    energy, factor = robust(residual, evidence.seen_weight, settings.seen_width)
+    normal = gather(slope * factor[:, None, None], residual * factor[:, None])
+    return Normal(
+        energy=np.where(valid, energy, np.inf),
+        gradient=normal.gradient,
+        hessian=normal.hessian,
+    )
+
+
+def metric(
+    evidence: Evidence,
+    links: Float[np.ndarray, "points links"],
+    points: Float[np.ndarray, "people 3 points"],
+    derivative: Float[np.ndarray, "people unknowns 3 points"],
+    settings: Settings,
+) -> Normal:
+    """Bone vectors against the metric landmarks', seen along the person's own ray."""
+    turn = evidence.view / np.array(settings.bone_sigma)[:, None]
+    measured = (evidence.bones / np.array(settings.bone_sigma)).transpose(0, 2, 1)
+    residual = turn @ (points @ links) - measured
+    slope = turn[:, None] @ (derivative @ links)
+    energy, factor = robust(residual, evidence.bone_weight, settings.bone_width)
+    normal = gather(slope * factor[:, None, None], residual * factor[:, None])
+    return Normal(energy=energy, gradient=normal.gradient, hessian=normal.hessian)
+
+
+def habit(prior: Prior, skeleton: Skeleton, state: State) -> Normal:
+    """Pose and shape against what is usual; exact second derivatives are not attempted."""
+    people, betas = state.betas.shape
+    vectors = rotation.to_axis_angle(state.rotations[:, skeleton.free[1:]])
+    residual, slope = prior.residuals(vectors)
+    turn = left_jacobian_inverse(vectors)
+    held, first = vectors.shape[1], 6  # translation and the root's rotation come first
+    gradient = np.zeros((people, skeleton.unknowns))
+    pulled = np.sum(residual * slope, axis=-1)[..., None]
+    gradient[:, first : first + 3 * held] = (turn.transpose(0, 1, 3, 2) @ pulled).reshape(
+        people, -1
+    )
+    gradient[:, -betas:] = state.betas * prior.betas**2
+    hessian = np.zeros((people, skeleton.unknowns, skeleton.unknowns))
+    curvature = turn.transpose(0, 1, 3, 2) @ (np.sum(slope * slope, axis=-1)[..., None] * turn)
+    for row in range(held):
+        at = slice(first + 3 * row, first + 3 * row + 3)
+        hessian[:, at, at] = curvature[:, row]
+    last = np.arange(skeleton.unknowns - betas, skeleton.unknowns)
+    hessian[:, last, last] = prior.betas**2
+    energy = np.sum(residual * residual, axis=(1, 2, 3))
+    return Normal(
+        energy=energy + prior.betas**2 * np.sum(state.betas**2, axis=1),
+        gradient=gradient,
+        hessian=hessian,
+    )
+
+
+def robust(
+    residual: Float[np.ndarray, "people axes points"],
+    weight: Float[np.ndarray, "people points"],
+    width: float,
+) -> tuple[Float[np.ndarray, "people"], Float[np.ndarray, "people points"]]:
+    """Cauchy energy per person, and the factor that each residual's rows are multiplied by."""
+    squared = np.sum(residual * residual, axis=1) / width**2
+    energy = np.sum(weight * np.log1p(squared), axis=1) * width**2
+    return energy, np.sqrt(weight / (1 + squared))
+
+
+def _perspective(
+    points: Float[np.ndarray, "people 3 points"], camera: Camera
+) -> tuple[Float[np.ndarray, "people 2 points"], np.ndarray]:
+    depth = points[:, 2:]
+    valid = np.all(depth[:, 0] > NEAREST, axis=1)
+    picture = camera.focal * points[:, :2] / np.maximum(depth, NEAREST)
+    return picture + np.asarray(camera.centre, np.float64)[:, None], valid
+
+
+def _projected(
+    points: Float[np.ndarray, "people 3 points"],
+    derivative: Float[np.ndarray, "people unknowns 3 points"],
+    camera: Camera,
+) -> Float[np.ndarray, "people unknowns 2 points"]:
+    depth = np.maximum(points[:, None, 2:], NEAREST)
+    ratio = points[:, None, :2] / depth
+    return (camera.focal / depth) * (derivative[:, :, :2] - ratio * derivative[:, :, 2:])
