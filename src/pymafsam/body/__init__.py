@@ -7,7 +7,7 @@
 
 from pathlib import Path
 
-from pymafsam.body.model import BodyModel, Regressor, place, regress, regressor, skin
+from pymafsam.body.model import BodyModel, Regressor, keypoints, place, regress, regressor, skin
 from pymafsam.registry import Table
 
 BODIES = Table("body", {"anny24": "pymafsam.body.embedded:anny24"})
@@ -16,6 +16,7 @@ __all__ = [
     "BODIES",
     "BodyModel",
     "Regressor",
+    "keypoints",
     "load",
     "place",
     "regress",

@@ -19,17 +19,22 @@ from pymafsam.registry import closest
 Points = Float[np.ndarray, "*batch points 3"]
 # What a Body carries in 3D, as far as the model has regressors for it.
 BODY_LAYOUTS = ("coco17", "lsp14", "h36m17")
+PART_OF_J24 = ("coco17", "lsp14")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Regressor:
-    """Keypoints as sparse convex combinations of vertices; short rows end in zero weights."""
+    """Keypoints as sparse convex combinations of vertices; short rows end in zero weights.
+
+    Sets that mean joints of the skeleton itself (SMPL's ``j24``, ``j49``) count on behind the
+    last vertex: id ``vertices + j`` is joint j. ``keypoints`` reads both kinds.
+    """
 
     vertices: Int[np.ndarray, "points most"]
     weights: Float[np.ndarray, "points most"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class BodyModel:
     """A body in SMPL's format.
 
@@ -53,6 +58,10 @@ class BodyModel:
     part: Int[np.ndarray, "vertices"]
     uv: Float[np.ndarray, "vertices 2"]
     mirror: Int[np.ndarray, "vertices"] | None = None
+
+    def __repr__(self) -> str:
+        vertices, _, betas = self.shape_dirs.shape
+        return f"<body {self.name}: {vertices} vertices, {len(self.parents)} joints, {betas} betas>"
 
 
 def skin(
@@ -142,6 +151,18 @@ def regress(
     return np.einsum("km,...kmd->...kd", rows.weights, vertices[..., rows.vertices, :])
 
 
+def keypoints(model: BodyModel, mesh: Mesh, layout: str) -> Points:
+    """The layout's keypoints on a whole posed mesh, same axes and units.
+
+    SMPL's users mean joints of its skeleton in ``coco17`` and ``lsp14``: where the model has the
+    original's ``j24`` they are taken from there. Raises BadUsage for a layout it does not have.
+    """
+    points = np.concatenate([mesh.vertices, mesh.joints], axis=-2)
+    if layout in PART_OF_J24 and "j24" in model.regressors:
+        return regress(model, points, "j24")[..., mapping("j24", layout), :]
+    return regress(model, points, layout)
+
+
 def place(
     model: BodyModel,
     pose: Pose,
@@ -157,7 +178,7 @@ def place(
     """
     mesh = skin(model, pose)
     sets = {
-        layout: regress(model, mesh.vertices, layout) + translation
+        layout: keypoints(model, mesh, layout) + translation
         for layout in BODY_LAYOUTS
         if layout in model.regressors
     }
