@@ -7,6 +7,7 @@ OpenCV axes: x right, y down, z forward; metres. Pictures in pixels, where pixel
 import numpy as np
 from jaxtyping import Float
 
+from pymafsam.errors import BadInput
 from pymafsam.records import Camera, WeakCamera
 
 # Of phones, webcams and compact cameras the diagonal field of view is mostly 60 to 75 degrees,
@@ -64,3 +65,42 @@ def translation_of(weak: WeakCamera, camera: Camera) -> Float[np.ndarray, "3"]:
             depth,
         ]
     )
+
+
+def stretched(weak: WeakCamera, size: tuple[int, int]) -> Float[np.ndarray, "4"]:
+    """The crop's camera for the whole picture: (sx, sy, tx, ty), a scale per axis.
+
+    Both axes of the picture run from -1 to 1; PyMAF's video results call it ``orig_cam``.
+    """
+    at_distance = Camera(focal=1.0, centre=(size[0] / 2, size[1] / 2), size=size)
+    x, y, _ = translation_of(weak, at_distance)
+    side = weak.crop_box[2] - weak.crop_box[0]
+    return np.array([weak.scale * side / size[0], weak.scale * side / size[1], x, y])
+
+
+def translation_that_shows(
+    points: Float[np.ndarray, "points 3"],
+    seen: Float[np.ndarray, "points 2"],
+    weights: Float[np.ndarray, "points"],
+    camera: Camera,
+) -> Float[np.ndarray, "3"]:
+    """The shift of ``points`` (metres) whose projection is nearest to ``seen`` (picture pixels).
+
+    Linear in the shift: each axis of each point gives f t_axis + (c - u) t_z = (u - c) Z - f X,
+    a row weighted by the square root of the point's weight. Raises BadInput where fewer than two
+    points have weight, which leaves the distance open.
+    """
+    if np.count_nonzero(weights > 0) < 2:
+        raise BadInput(
+            "To place a body before the camera, at least two of its points must be seen."
+        )
+    offset = seen.astype(np.float64) - np.asarray(camera.centre)
+    root = np.sqrt(weights.astype(np.float64))
+    rows, values = [], []
+    for axis in range(2):
+        row = np.zeros((len(points), 3))
+        row[:, axis], row[:, 2] = camera.focal, -offset[:, axis]
+        rows.append(row * root[:, None])
+        value = offset[:, axis] * points[:, 2] - camera.focal * points[:, axis]
+        values.append(value * root)
+    return np.linalg.lstsq(np.concatenate(rows), np.concatenate(values), rcond=None)[0]

@@ -1,0 +1,88 @@
+"""Crops, keypoint maps and boxes agree with the reference's to the last bit."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pymafsam import boxes, crops
+
+CROPS = range(7)
+UPRIGHT = range(4)
+# The reference was asked about these points (counted from 1); the pack holds the answers.
+ASKED = np.array([[1.0, 1.0], [50.7, 60.2], [-3.3, 200.9]])
+ASKED_BACK = np.array([[1.0, 1.0], [225.0, 225.0], [50.7, 60.2], [-30.5, -3.3]])
+
+
+@pytest.fixture(scope="module")
+def golden(parity_pack: Path) -> dict[str, np.ndarray]:
+    with np.load(parity_pack / "image_ops.npz") as file:
+        return dict(file)
+
+
+def square(golden: dict[str, np.ndarray], index: int, *, turned: bool = True) -> crops.Square:
+    x, y, scale, turn = map(float, golden[f"crop{index}_args"])
+    return crops.Square(centre=(x, y), side=200 * scale, turn=turn if turned else 0.0)
+
+
+@pytest.mark.parametrize("index", CROPS)
+def test_crops_are_the_references_pixel_by_pixel(golden, index):
+    found = crops.cut(golden["img"], square(golden, index))
+    np.testing.assert_array_equal(found, golden[f"crop{index}_float"])
+
+
+@pytest.mark.parametrize("index", UPRIGHT)
+def test_crops_go_back_as_the_references_do(golden, index):
+    shape = golden["img"].shape[:2]
+    found = crops.uncut(golden[f"crop{index}_float"], square(golden, index), shape)
+    np.testing.assert_array_equal(found, golden[f"uncrop{index}"])
+
+
+@pytest.mark.parametrize("index", CROPS)
+def test_keypoints_go_into_the_crop_as_whole_numbers(golden, index):
+    found = crops.whole(ASKED, square(golden, index))
+    np.testing.assert_array_equal(found, golden[f"transform{index}"])
+
+
+@pytest.mark.parametrize("index", CROPS)
+def test_keypoints_come_back_as_whole_numbers(golden, index):
+    found = crops.whole(ASKED_BACK, square(golden, index, turned=False), back=True)
+    np.testing.assert_array_equal(found, golden[f"transform_inv{index}"])
+
+
+@pytest.mark.parametrize("index", CROPS)
+def test_the_unrounded_map_is_the_references(golden, index):
+    found = crops.continuous(square(golden, index))
+    np.testing.assert_allclose(found, golden[f"get_transform{index}"], atol=1e-9)
+
+
+@pytest.mark.parametrize("index", range(2))
+def test_video_crops_are_the_references(golden, index):
+    x, y, side, _ = map(float, golden[f"vcrop{index}_bbox"])
+    scale = float(golden[f"vcrop{index}_scale"])
+    found = crops.cut_upright_box(golden["img"], (x, y), side, scale)
+    np.testing.assert_array_equal(found, golden[f"vcrop{index}_raw"])
+    np.testing.assert_allclose(crops.normalise(found), golden[f"vcrop{index}_norm"], atol=1e-6)
+
+
+@pytest.mark.parametrize("index", range(2))
+def test_keypoints_follow_the_video_crop(golden, index):
+    x, y, side, _ = map(float, golden[f"vcrop{index}_bbox"])
+    back = crops.upright_to_frame((x, y), side, float(golden[f"vcrop{index}_scale"]))
+    asked = np.array([[10.0, 20.0], [50.0, 60.0]])
+    found = crops.apply(crops.inverse(back), asked)
+    np.testing.assert_allclose(found, golden[f"vcrop{index}_kp"][:, :2], atol=1e-4)
+
+
+def test_coco_keypoints_go_back_to_the_picture_without_rounding(golden):
+    x, y, scale = map(float, golden["tp_args"])
+    there = crops.continuous(crops.Square(centre=(x, y), side=200 * scale))[:2]
+    found = crops.apply(crops.inverse(there), golden["tp_in"])
+    np.testing.assert_allclose(found, golden["tp_out"], atol=1e-9)
+
+
+def test_boxes_of_a_keypoint_track_are_the_references(golden):
+    track = boxes.of_keypoints(golden["sb_kps"])
+    assert (track.first, track.end) == tuple(golden["sb_range"])
+    np.testing.assert_allclose(track.rows, golden["sb_params"], atol=1e-9)
+    np.testing.assert_allclose(boxes.smooth(track.rows), golden["sb_smooth"], atol=1e-9)
