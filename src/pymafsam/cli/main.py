@@ -23,6 +23,9 @@ VERBS: dict[str, Verb] = {
     "reconstruct": Verb(
         "pymafsam.cli.reconstruct:Reconstruct", "pictures, folders, videos -> meshes and pictures"
     ),
+    "mask save": Verb(
+        "pymafsam.cli.mask:MaskSave", "who is where: masks from every kind of prompt"
+    ),
     "evaluate coco": Verb("pymafsam.cli.evaluate:EvaluateCoco", "COCO keypoint AP, mask overlap"),
     "evaluate lsp": Verb("pymafsam.cli.evaluate:EvaluateLsp", "PCK on Leeds Sports Pose"),
 }

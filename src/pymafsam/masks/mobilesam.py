@@ -99,10 +99,14 @@ def _drop_unused(graph: Any) -> None:
     graph.node.extend(reversed(kept))
 
 
-def load() -> SamSegmenter:
+def load(*, threads: int = 0) -> SamSegmenter:
     """The row ``mobilesam`` of the table of segmenters; fetches the networks on first use."""
     from pymafsam import assets
 
     return SamSegmenter(
-        MobileSam(assets.locate("mobilesam-encoder"), assets.locate("mobilesam-decoder"))
+        MobileSam(
+            assets.locate("mobilesam-encoder"),
+            assets.locate("mobilesam-decoder"),
+            threads=threads,
+        )
     )

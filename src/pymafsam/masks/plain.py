@@ -30,11 +30,11 @@ class Nothing:
         return [None] * len(prompts)
 
 
-def load_detector() -> Given:
+def load_detector(*, threads: int = 0) -> Given:
     """The row ``detector`` of the table of segmenters."""
     return Given()
 
 
-def load_none() -> Nothing:
+def load_none(*, threads: int = 0) -> Nothing:
     """The row ``none`` of the table of segmenters."""
     return Nothing()

@@ -27,18 +27,19 @@ class Segmenter(Protocol):
         ...
 
 
-def load_segmenter(name: str) -> Segmenter:
+def load_segmenter(name: str, *, threads: int = 0) -> Segmenter:
     """The segmenter called ``name``: ``mobilesam``, ``detector``, ``none`` or ``sam:TYPE=PATH``.
 
     TYPE is ``vit_h``, ``vit_l`` or ``vit_b`` and PATH the checkpoint that Segment Anything's
-    authors published. Raises BadUsage for an unknown name, MissingAsset without the files.
+    authors published. ``threads`` of a network, 0 for as many as there are cores. Raises BadUsage
+    for an unknown name, MissingAsset without the files.
     """
     family, _, argument = name.partition(":")
     make = SEGMENTERS.load(family)
     if family == "sam":
-        return make(argument)
+        return make(argument, threads=threads)
     if argument:
         raise BadUsage(
             f'The segmenter "{family}" takes nothing after a colon, but "{argument}" was given.'
         )
-    return make()
+    return make(threads=threads)

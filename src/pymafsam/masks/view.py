@@ -1,5 +1,6 @@
 """How a picture, or a part of one, lies on the square canvas that Segment Anything encodes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,6 +105,20 @@ def around(box: Float[np.ndarray, "4"], size: tuple[int, int], margin: float) ->
         region=(int(low[0]), int(low[1]), int(high[0]), int(high[1])),
         size=size,
     )
+
+
+def cells(sizes: Sequence[tuple[int, int]], across: int) -> list[View]:
+    """Up to ``across`` x ``across`` small pictures side by side on one canvas, row by row."""
+    side = CANVAS // across
+    return [
+        View(
+            scale=side / max(size),
+            shift=(float(side * (k % across)), float(side * (k // across))),
+            region=(0, 0, *size),
+            size=size,
+        )
+        for k, size in enumerate(sizes)
+    ]
 
 
 def blank() -> UInt8[np.ndarray, "1024 1024 3"]:

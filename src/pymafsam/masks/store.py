@@ -1,0 +1,108 @@
+"""Masks on disk: one json per picture with prompts, scores and run lengths, one PNG per person.
+
+``<stem>.json`` is written last: where it exists, the picture is done.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pymafsam import rle
+from pymafsam.atomic import writing
+from pymafsam.errors import BadInput
+from pymafsam.masks import prompts as prompting
+from pymafsam.records import Inside, Mask, Prompt
+
+FORMAT = "pymafsam-masks/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segmented:
+    """One picture's people: what was prompted and what came of it, person by person."""
+
+    name: str
+    size: tuple[int, int]  # width, height
+    segmenter: str
+    prompts: tuple[Prompt, ...]
+    masks: tuple[Mask | None, ...]
+
+
+def save_json(segmented: Segmented, path: Path) -> None:
+    """Write prompts, masks (COCO run lengths) and scores of one picture."""
+    content = {
+        "format": FORMAT,
+        "image": segmented.name,
+        "width": segmented.size[0],
+        "height": segmented.size[1],
+        "segmenter": segmented.segmenter,
+        "people": [
+            {
+                "prompt": prompting.to_json(prompt),
+                "mask": None if mask is None else rle.encode(mask.inside),
+                "score": None if mask is None else round(float(mask.score), 4),
+            }
+            for prompt, mask in zip(segmented.prompts, segmented.masks, strict=True)
+        ],
+    }
+    with writing(path) as temporary:
+        temporary.write_text(json.dumps(content), encoding="utf-8")
+
+
+def load_json(path: Path) -> Segmented:
+    """The inverse of ``save_json``. Raises BadInput for anything else."""
+    content = prompting.read_json(path)
+    try:
+        if content["format"] != FORMAT:
+            raise BadInput(f'{path} has the format "{content["format"]}", wanted "{FORMAT}".')
+        size = (int(content["width"]), int(content["height"]))
+        people: list[dict[str, Any]] = content["people"]
+        return Segmented(
+            name=str(content["image"]),
+            size=size,
+            segmenter=str(content["segmenter"]),
+            prompts=tuple(prompting.from_json(p["prompt"], size, str(path)) for p in people),
+            masks=tuple(_mask(p, size) for p in people),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInput(
+            f"{path} does not hold masks as `pymafsam mask save` writes them "
+            f"({type(error).__name__}: {error})."
+        ) from error
+
+
+def _mask(person: dict[str, Any], size: tuple[int, int]) -> Mask | None:
+    if person["mask"] is None:
+        return None
+    return Mask(inside=rle.decode(person["mask"], size), score=float(person["score"]))
+
+
+def save_png(inside: Inside, path: Path) -> None:
+    """A mask as a black and white picture (0 and 255)."""
+    from PIL import Image
+
+    with writing(path) as temporary:
+        Image.fromarray(inside.astype(np.uint8) * 255).save(temporary, format="PNG")
+
+
+def save_pngs(segmented: Segmented, folder: Path, stem: str) -> list[Path]:
+    """One PNG per person who has a mask: ``<stem>_person0.png`` and so on."""
+    paths = []
+    for k, mask in enumerate(segmented.masks):
+        if mask is not None:
+            paths.append(folder / f"{stem}_person{k}.png")
+            save_png(mask.inside, paths[-1])
+    return paths
+
+
+def done(folder: Path, stem: str) -> bool:
+    """Whether a picture's masks were written completely."""
+    return (folder / f"{stem}.json").is_file()
+
+
+def saved(folder: Path) -> Sequence[Path]:
+    """The json files of all pictures segmented into ``folder``, by name."""
+    return sorted(p for p in folder.rglob("*.json") if p.name != "prompts.json")
