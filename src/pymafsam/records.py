@@ -37,7 +37,8 @@ class Person:
     """Somebody in a picture. ``keypoints`` rows are x, y (picture pixels), confidence 0..1.
 
     ``world`` holds the same points in metres around the hips, camera axes; ``layout`` names
-    their order (a key of ``joints.LAYOUTS``). ``score`` is how sure the detector is of the person;
+    their order (a key of ``joints.LAYOUTS``). ``score`` is how sure the detector is of the person,
+    ``keypoint_score`` how far all keypoints together can be trusted (0..1; ranks people);
     ``mask`` is the detector's own, whole picture.
     """
 
@@ -48,6 +49,7 @@ class Person:
     world: Float[np.ndarray, "keypoints 3"] | None = None
     layout: str = "blazepose33"
     presence: float | None = None  # keypoint network: is there a whole person in the crop
+    keypoint_score: float | None = None
     mask: Inside | None = None
     prompt: "Prompt | None" = None
 

@@ -1,0 +1,35 @@
+"""TensorFlow Lite networks through LiteRT."""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from pymafsam.errors import BadInput
+
+
+class Network:
+    """One network file, ready to run. Not for use from several threads at once.
+
+    One thread by default: two are no faster for networks this small (measured in docs/results).
+    """
+
+    def __init__(self, path: Path, threads: int = 1):
+        from ai_edge_litert.interpreter import Interpreter
+
+        try:
+            self._interpreter = Interpreter(str(path), num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise BadInput(
+                f"{path} is not a network that LiteRT can read ({error}).\n"
+                "  Remove the file and run: pymafsam fetch"
+            ) from error
+        self._input = self._interpreter.get_input_details()[0]["index"]
+        self._outputs = [row["index"] for row in self._interpreter.get_output_details()]
+
+    def __call__(self, values: Float[np.ndarray, "1 height width 3"]) -> list[np.ndarray]:
+        """All outputs for one picture (RGB), in the file's order."""
+        self._interpreter.set_tensor(self._input, values)
+        self._interpreter.invoke()
+        return [self._interpreter.get_tensor(index) for index in self._outputs]

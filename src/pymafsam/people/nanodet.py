@@ -1,0 +1,98 @@
+"""NanoDet finds people's boxes.
+
+RangiLyu, NanoDet (2020); boxes as distributions over distances: Li et al., "Generalized Focal
+Loss", 2020.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from pymafsam.errors import BadInput
+from pymafsam.people.overlaps import kept
+from pymafsam.records import Person, Pixels
+
+SIDE = 416  # pixels of the network's square input
+STRIDES = (8, 16, 32)
+PERSON = 0  # class
+MEAN_BGR = np.array([103.53, 116.28, 123.675], np.float32)
+DEVIATION_BGR = np.array([57.375, 57.12, 58.395], np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NanoDetOptions:
+    """``score``: surer boxes are kept; ``overlap``: boxes that share more are one person."""
+
+    score: float = 0.15
+    overlap: float = 0.6
+
+
+class NanoDet:
+    """The network, ready to run."""
+
+    def __init__(self, path: Path, options: NanoDetOptions | None = None, threads: int = 1):
+        import onnxruntime
+
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = threads
+        settings.log_severity_level = 3
+        self.options = options or NanoDetOptions()
+        try:
+            self._session: Any = onnxruntime.InferenceSession(
+                str(path), settings, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's own errors share no base class
+            raise BadInput(
+                f"{path} is not a network that ONNX Runtime can read ({error}).\n"
+                "  Remove the file and run: pymafsam fetch nanodet"
+            ) from error
+
+    def find(self, pixels: Pixels) -> list[Person]:
+        """Everybody in the picture: boxes (picture pixels) and scores, the surest first."""
+        boxes, scores = self.candidates(pixels)
+        chosen = kept(boxes, scores, self.options.overlap)
+        return [Person(box=boxes[i], score=float(scores[i])) for i in chosen]
+
+    def candidates(
+        self, pixels: Pixels
+    ) -> tuple[Float[np.ndarray, "boxes 4"], Float[np.ndarray, "boxes"]]:
+        """Boxes above the score before overlapping ones are removed."""
+        height, width = pixels.shape[:2]
+        scale = SIDE / max(height, width)
+        outputs = self._session.run(None, {"input_1": letterboxed(pixels, scale)})
+        count = len(STRIDES)
+        boxes, scores = [], []
+        for stride, classes, sides in zip(STRIDES, outputs[:count], outputs[count:], strict=True):
+            score = classes[0, :, PERSON].astype(np.float64)
+            sure = np.flatnonzero(score > self.options.score)
+            boxes.append(_boxes(sides[0, sure], sure, stride) / scale)
+            scores.append(score[sure])
+        limits = np.array([width, height, width, height], np.float64)
+        return np.concatenate(boxes).clip(0, limits), np.concatenate(scores)
+
+
+def letterboxed(pixels: Pixels, scale: float) -> Float[np.ndarray, "1 3 416 416"]:
+    """The picture in the top left of the network's input; the rest is the mean colour's zero."""
+    import cv2
+
+    height, width = (max(round(length * scale), 1) for length in pixels.shape[:2])
+    method = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
+    small = cv2.resize(pixels, (width, height), interpolation=method)
+    bgr = np.zeros((SIDE, SIDE, 3), np.float32)
+    bgr[:height, :width] = small[:, :, ::-1]
+    return ((bgr - MEAN_BGR) / DEVIATION_BGR).transpose(2, 0, 1)[None].copy()
+
+
+def _boxes(
+    sides: Float[np.ndarray, "boxes 44"], cells: np.ndarray, stride: int
+) -> Float[np.ndarray, "boxes 4"]:
+    """Corners in input pixels from distributions over the distance to each side, in strides."""
+    logits = sides.reshape(-1, 4, 11).astype(np.float64)
+    weight = np.exp(logits - logits.max(-1, keepdims=True))
+    distance = (weight @ np.arange(11.0)) / weight.sum(-1) * stride
+    across = SIDE // stride
+    middle = (np.stack([cells % across, cells // across], -1) + 0.5) * stride
+    return np.concatenate([middle - distance[:, :2], middle + distance[:, 2:]], -1)
