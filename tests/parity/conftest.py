@@ -1,6 +1,7 @@
 """The licensed data files cannot be here; the pack brings a generator of stand-ins for them."""
 
 import hashlib
+import importlib.util
 import json
 import os
 import subprocess
@@ -64,3 +65,30 @@ def _environment_that_gives(wanted: str, pack: Path, seed: int) -> dict[str, str
     pytest.skip(
         "this machine's arithmetic does not reproduce the pack's stand-ins (see its digest)"
     )
+
+
+@pytest.fixture(scope="session")
+def smpl(stand_ins: Path):
+    """The neutral stand-in body."""
+    from pymafsam import body
+
+    return body.load(stand_ins)
+
+
+@pytest.fixture(scope="session")
+def official_state(parity_pack: Path, stand_ins: Path, pack_seed: int):
+    """The pack's checkpoints by variant, as tables of torch tensors; made here, not on disk."""
+    torch = pytest.importorskip("torch")
+    spec = importlib.util.spec_from_file_location(
+        "make_checkpoint", parity_pack / "make_checkpoint.py"
+    )
+    maker = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(maker)
+    state = {
+        name: torch.from_numpy(array) if array.ndim else torch.tensor(int(array))
+        for name, array in maker.build(pack_seed, str(stand_ins), "pymaf").items()
+    }
+    grid = state.pop("points_grid")
+    # The two variants differ in one buffer; the large tensors are shared.
+    bank = torch.from_numpy(maker.buffers(str(stand_ins))["masks_points"])
+    return {"pymaf": state | {"points_grid": grid}, "pymafsam": state | {"masks_points": bank}}

@@ -76,7 +76,7 @@ def test_rotation_matrices_pose_alike(stand_ins, golden):
 def test_a_folder_in_the_original_layout_is_its_neutral_body(stand_ins):
     model = body.load(stand_ins)
     assert model.name == "SMPL_NEUTRAL"
-    assert set(model.regressors) == {"coco17", "feet6", "lsp14", "h36m17", "j24", "j49"}
+    assert set(model.regressors) == {"coco17", "feet6", "lsp14", "h36m17", "j24", "j49", "rest24"}
 
 
 def test_named_keypoints_are_the_originals_where_it_has_them(stand_ins, pose):

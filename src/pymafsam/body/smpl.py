@@ -43,11 +43,12 @@ def regressors(
     ``coco17``, ``feet6``, ``lsp14``, ``h36m17`` are combinations of vertices alone, so that a fit
     can use them: where the original takes a joint of the skeleton, they take the rows that place
     it in the rest pose. ``j24`` and ``j49`` are the original's, skeleton joints included.
+    ``rest24`` are the rows that place the skeleton in the rest pose (J_regressor).
     ``skeleton`` (24 rows), ``extra`` (9) and ``h36m`` (17) weigh vertices.
     """
     on_surface = _rows(skeleton)
     picked = [_row([vertex]) for vertex in VERTICES.values()]
-    out: dict[str, Regressor] = {}
+    out: dict[str, Regressor] = {"rest24": packed(on_surface)}
     if vertices == VERTEX_COUNT:
         out |= _named(on_surface, picked, None if extra is None else _rows(extra))
         if extra is not None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pymafsam.body import BodyModel, Regressor, smpl
 from pymafsam.errors import BadInput
 from pymafsam.network.architecture import Architecture
 
@@ -39,6 +40,8 @@ HMR_NAMES: Mapping[str, str] = {
 } | {f"{a}.": f"regressor.{b}." for a, b in _HEADS.items()}
 NAMES: Mapping[str, Mapping[str, str]] = {"pymaf": PYMAF_NAMES, "hmr": HMR_NAMES}
 
+BATCH = 64  # the batch size their body was made for; the entries are zero
+EXTRA_ROWS = range(45, 54)  # of their 54 joints: J_regressor_extra's
 MEAN = ("init_pose", "init_shape", "init_cam")
 # What is in their files and not in ours, and why (a pattern for the whole name).
 LEFT_OUT: Mapping[str, str] = {
@@ -88,11 +91,14 @@ def understand(theirs: Tensors) -> Understood:
     )
 
 
-def official(tensors: Tensors, architecture: Architecture, body: Tensors) -> dict[str, np.ndarray]:
-    """Our tensors in the official layout; ``body`` holds the entries under ``smpl.``.
+def official(
+    tensors: Tensors, architecture: Architecture, model: BodyModel
+) -> dict[str, np.ndarray]:
+    """Our tensors in the official layout, with SMPL repeated in it as there.
 
-    Raises BadInput for a network the official code has no place for.
+    Raises BadInput for a network or a body that the official code has no place for.
     """
+    body = body_entries(model)
     if architecture.network != "pymaf" or architecture.backbone != "resnet50":
         raise BadInput(
             "Only PyMAF with the backbone resnet50 can be written in the official layout; this is "
@@ -112,6 +118,45 @@ def official(tensors: Tensors, architecture: Architecture, body: Tensors) -> dic
         for leaf, mean in zip(MEAN, means, strict=True):
             out[f"regressor.{stage}.{leaf}"] = mean
         out |= {f"regressor.{stage}.smpl.{leaf}": array for leaf, array in body.items()}
+    return out
+
+
+def body_entries(model: BodyModel) -> dict[str, np.ndarray]:
+    """What the official files hold under ``smpl.``, from SMPL's own body.
+
+    Raises BadInput for a body that lacks parts of it.
+    """
+    wanted = [name for name in ("rest24", "j49") if name not in model.regressors]
+    if model.pose_dirs is None or wanted or len(model.template) != smpl.VERTEX_COUNT:
+        raise BadInput(
+            f'The official layout holds SMPL itself; "{model.name}" is another body, or '
+            "J_regressor_extra.npy was not beside its file."
+        )
+    count = len(model.template)
+    points = matrix_of(model.regressors["j49"], count + len(model.parents))
+    extra = points[[int(np.flatnonzero(row == smpl.JOINTS49)[0]) for row in EXTRA_ROWS], :count]
+    faces, parents = model.faces.astype(np.int64), model.parents.astype(np.int64)
+    pose_dirs = model.pose_dirs.reshape(3 * count, -1).T
+    return {
+        "betas": np.zeros((BATCH, 10), np.float32),
+        "global_orient": np.zeros((BATCH, 3), np.float32),
+        "body_pose": np.zeros((BATCH, 69), np.float32),
+        "shapedirs": model.shape_dirs,
+        "faces_tensor": faces,
+        "v_template": model.template,
+        "J_regressor": matrix_of(model.regressors["rest24"], count),
+        "posedirs": np.ascontiguousarray(pose_dirs),
+        "parents": parents,
+        "lbs_weights": model.weights,
+        "J_regressor_extra": np.ascontiguousarray(extra),
+        "vertex_joint_selector.extra_joints_idxs": np.array(list(smpl.VERTICES.values())),
+    }
+
+
+def matrix_of(rows: Regressor, columns: int) -> np.ndarray:
+    """Sparse rows as one dense float32 matrix."""
+    out = np.zeros((len(rows.vertices), columns), np.float32)
+    np.add.at(out, (np.arange(len(out))[:, None], rows.vertices), rows.weights)
     return out
 
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from pymafsam.body import BodyModel
+from pymafsam.body import BodyModel, Regressor
 from pymafsam.errors import BadInput
 
 
@@ -83,6 +83,26 @@ class SkinnedBody(nn.Module):
             placed.append(placed[-1][:, above] + (carrier @ offset)[..., 0])
             turned.append(carrier @ rotations[:, children])
         return torch.cat(turned, 1)[:, self.reorder], torch.cat(placed, 1)[:, self.reorder]
+
+
+class Keypoints(nn.Module):
+    """A layout's keypoints on a posed body, with gradients; ids past the vertices are joints."""
+
+    ids: Tensor  # points most
+    parts: Tensor  # points most
+
+    def __init__(self, rows: Regressor):
+        super().__init__()
+        ids, parts = torch.tensor(np.asarray(rows.vertices)).long(), torch.tensor(rows.weights)
+        self.register_buffer("ids", ids, persistent=False)
+        self.register_buffer("parts", parts, persistent=False)
+
+    def forward(
+        self, vertices: Float[Tensor, "batch vertices 3"], joints: Float[Tensor, "batch joints 3"]
+    ) -> Float[Tensor, "batch points 3"]:
+        """Metres, in the axes of ``vertices``."""
+        points = torch.cat([vertices, joints], 1)[:, self.ids]
+        return (self.parts[..., None] * points).sum(2)
 
 
 def _flat(array: np.ndarray) -> np.ndarray:

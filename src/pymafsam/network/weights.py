@@ -68,7 +68,7 @@ def write(checkpoint: Checkpoint, path: Path, precision: str = "float32") -> Non
 
     kind = PRECISIONS[precision]
     tensors = {
-        name: np.ascontiguousarray(_cast(array, kind if name not in BESIDE else np.float32))
+        name: np.asarray(_cast(array, kind if name not in BESIDE else np.float32), order="C")
         for name, array in checkpoint.tensors.items()
     }
     with writing(path) as temporary:
