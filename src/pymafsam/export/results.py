@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from pymafsam import rle, rotation
+from pymafsam.body import BodyModel, skin
 from pymafsam.errors import BadInput
 from pymafsam.export.exporter import Exporter
 from pymafsam.export.fields import Field, lines
-from pymafsam.records import Body, Camera, Mask, Mesh, Person, Pose, Scene, WeakCamera
+from pymafsam.records import Body, Camera, Mask, Person, Pose, Scene, WeakCamera
 
 FORMAT = "pymafsam/1"
 PIXEL_DIGITS = 3
@@ -69,10 +70,10 @@ def load_json(path: Path) -> dict[str, Any]:
     return found
 
 
-def load(path: Path, model: Any) -> Scene:
+def load(path: Path, model: BodyModel) -> Scene:
     """The scene in a json file, its meshes made again by the body ``model`` it was saved with.
 
-    ``model`` is a ``pymafsam.body.BodyModel``. Keypoints of the detector are not in the file.
+    Keypoints of the detector and the photograph are not in the file.
     Raises BadInput when a field is missing or wrong, with its place in the file, and when the
     file was written with another body.
     """
@@ -133,13 +134,13 @@ def _rounded(values: Iterable | np.ndarray, digits: int) -> list:
     return (np.round(np.asarray(values, np.float64), digits) + 0.0).tolist()
 
 
-def _body(person: Field, model: Any, size: tuple[int, int]) -> Body:
-    from pymafsam.body import skin
-
+def _body(person: Field, model: BodyModel, size: tuple[int, int]) -> Body:
     vectors = person.at("pose").array(len(model.parents), 3)
-    shape = person.at("betas").array(model.shape_dirs.shape[-1])
-    pose = Pose(rotations=rotation.from_axis_angle(vectors), shape=shape)
-    mesh = skin(model, pose)
+    # float32 is what the network and the fit give, and what skinning computes in.
+    pose = Pose(
+        rotations=rotation.from_axis_angle(vectors).astype(np.float32),
+        shape=person.at("betas").array(model.shape_dirs.shape[-1]).astype(np.float32),
+    )
     return Body(
         person=Person(
             box=person.at("box").array(4),
@@ -149,7 +150,7 @@ def _body(person: Field, model: Any, size: tuple[int, int]) -> Body:
             track=person.at("track").whole() if person.has("track") else None,
         ),
         pose=pose,
-        mesh=Mesh(vertices=mesh.vertices, joints=mesh.joints),
+        mesh=skin(model, pose),
         translation=person.at("translation").array(3),
         score=person.at("score").number(),
         mask=_mask(person, size),

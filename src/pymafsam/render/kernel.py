@@ -36,43 +36,46 @@ def _fill(xy, inverse, faces, face, nearest):
         ux, uy = turn * (cx - bx), turn * (cy - by)
         vx, vy = turn * (ax - cx), turn * (ay - cy)
         wx, wy = turn * (bx - ax), turn * (by - ay)
-        # A centre exactly on an edge counts for top and left edges only.
+        # A centre exactly on an edge counts for top and left edges only: there 0 is enough,
+        # elsewhere it takes 1, so that one test of the signs decides.
         u_least = 0 if uy < 0 or (uy == 0 and ux > 0) else 1
         v_least = 0 if vy < 0 or (vy == 0 and vx > 0) else 1
         w_least = 0 if wy < 0 or (wy == 0 and wx > 0) else 1
         size = float(turn * area)
         x, y = left * STEPS + HALF, top * STEPS + HALF
-        u_line = ux * (y - by) - uy * (x - bx)
-        v_line = vx * (y - cy) - vy * (x - cx)
-        w_line = wx * (y - ay) - wy * (x - ax)
+        u_line = ux * (y - by) - uy * (x - bx) - u_least
+        v_line = vx * (y - cy) - vy * (x - cx) - v_least
+        w_line = wx * (y - ay) - wy * (x - ax) - w_least
+        u_right, v_right, w_right = -uy * STEPS, -vy * STEPS, -wy * STEPS
         for row in range(top, bottom + 1):
             u, v, w = u_line, v_line, w_line
+            entered = False
             for column in range(left, right + 1):
-                if u >= u_least and v >= v_least and w >= w_least:
-                    inverse_depth = (float(u) * ia + float(v) * ib + float(w) * ic) / size
+                if (u | v | w) >= 0:
+                    entered = True
+                    parts = float(u + u_least) * ia + float(v + v_least) * ib
+                    inverse_depth = (parts + float(w + w_least) * ic) / size
                     if inverse_depth > nearest[row, column]:
                         nearest[row, column] = inverse_depth
                         face[row, column] = index
-                u -= uy * STEPS
-                v -= vy * STEPS
-                w -= wy * STEPS
+                elif entered:
+                    break  # a triangle's line is one piece
+                u += u_right
+                v += v_right
+                w += w_right
             u_line += ux * STEPS
             v_line += vx * STEPS
             w_line += wx * STEPS
 
 
 def _weigh(xy, inverse, faces, face, nearest, barycentric, depth):
-    """Corner weights and depth of the face that each pixel sees."""
+    """Corner weights and depth of the face that each pixel sees; the others stay as they are."""
     height, width = face.shape
     for row in range(height):
         y = row * STEPS + HALF
         for column in range(width):
             index = face[row, column]
             if index < 0:
-                depth[row, column] = np.inf
-                barycentric[row, column, 0] = 0
-                barycentric[row, column, 1] = 0
-                barycentric[row, column, 2] = 0
                 continue
             x = column * STEPS + HALF
             a, b, c = faces[index]
@@ -96,8 +99,8 @@ def draw() -> Callable:
     def draw(xy, inverse, faces, width, height):
         face = np.full((height, width), -1, np.int32)
         nearest = np.zeros((height, width))
-        barycentric = np.empty((height, width, 3), np.float32)
-        depth = np.empty((height, width), np.float32)
+        barycentric = np.zeros((height, width, 3), np.float32)
+        depth = np.full((height, width), np.inf, np.float32)
         fill(xy, inverse, faces, face, nearest)
         weigh(xy, inverse, faces, face, nearest, barycentric, depth)
         return face, barycentric, depth

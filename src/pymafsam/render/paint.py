@@ -4,6 +4,7 @@ Only tiles in which somebody stands are worked on, at several samples per pixel,
 time follow the people and not the picture.
 """
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -153,23 +154,25 @@ def _layer(
     sums = [np.bincount(pixel, np.minimum(light[:, c], 1), height * width) for c in range(3)]
     shaded = np.bincount(pixel, minlength=height * width)
     mean = np.stack(sums, axis=1) / np.maximum(shaded, 1)[:, None]
-    cover = (_by_pixel(raster.face, samples) >= 0).mean(axis=2).astype(np.float32)
+    seen = [part >= 0 for part in _samples_of(raster.face, samples)]
+    cover = np.sum(seen, axis=0, dtype=np.float32) / len(seen)
     return mean.reshape(height, width, 3).astype(np.float32) * cover[..., None], cover
 
 
-def _by_pixel(values: np.ndarray, samples: int) -> np.ndarray:
-    """(rows, columns) of samples -> (height, width, samples of the pixel)."""
-    rows, columns = values.shape
-    parts = values.reshape(rows // samples, samples, columns // samples, samples)
-    return parts.swapaxes(1, 2).reshape(rows // samples, columns // samples, samples**2)
+def _samples_of(values: np.ndarray, samples: int) -> list[np.ndarray]:
+    """The first samples of all pixels, their second samples ...; each (height, width)."""
+    places = range(samples)
+    return [values[row::samples, column::samples] for row in places for column in places]
 
 
 def _worth_shading(depth: np.ndarray, samples: int) -> np.ndarray:
     """All samples of pixels with an edge; one of those that see one smooth surface."""
-    each = _by_pixel(depth, samples)
-    nearest, farthest = each.min(axis=2), each.max(axis=2)
-    smooth = (farthest < np.inf) & (farthest - nearest < SMOOTH)
-    wanted = np.repeat(np.repeat(~smooth, samples, axis=0), samples, axis=1) & (depth < np.inf)
+    each = _samples_of(depth, samples)
+    nearest, farthest = functools.reduce(np.minimum, each), functools.reduce(np.maximum, each)
+    smooth = (farthest < np.inf) & (farthest - np.minimum(nearest, 1e9) < SMOOTH)
+    wanted = np.zeros(depth.shape, bool)
+    for place, own in zip(_samples_of(wanted, samples), each, strict=True):
+        place[:] = ~smooth & (own < np.inf)
     middle = slice(samples // 2, None, samples)
     wanted[middle, middle] |= smooth
     return wanted

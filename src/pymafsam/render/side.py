@@ -15,8 +15,8 @@ FLOOR = (0.62, 0.62, 0.63)
 LONGEST = 1280  # pixels
 # Seen from this many times the people's extent away: little perspective, but some.
 DISTANCE = 3.5
-MARGIN = 0.10  # of the framed extent, on each side
-GAP = 0.6  # metres between neighbours in depth that are kept; what is more is drawn closer
+MARGIN = 0.09  # of the framed extent, on each side
+GAP = 0.5  # metres between neighbours in depth that are kept; what is more is drawn closer
 
 
 def side_view(
@@ -34,7 +34,7 @@ def side_view(
     without it as high as the photograph, at most 1280, and as wide as the people need.
     """
     if not scene.bodies:
-        return _stage(size or _stage_size(scene.camera, 1.0), None)
+        return _stage(size or _stage_size(scene.camera, 1.0))
     shapes = [body.mesh.vertices + body.translation for body in scene.bodies]
     turned = [turn(shape) for shape in _closed_up(shapes)]
     low = np.min([shape.min(axis=0) for shape in turned], axis=0)
@@ -43,7 +43,7 @@ def side_view(
     size = size or _stage_size(scene.camera, float(extent[0] / extent[1]))
     camera, shift = _framing(low, high, size)
     moved = [shape + shift for shape in turned]
-    out = _stage(size, _shadows(moved, camera, size))
+    out = _stage(size, _shadows(moved, camera, size), _horizon(moved, camera))
     people = surfaces(moved, scene.faces, camera, colours_of(scene.bodies))
     paint(out, people, 1.0, samples, studio or Studio())
     return out
@@ -71,7 +71,7 @@ def _closed_up(shapes: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 def _stage_size(camera: Camera, aspect: float) -> tuple[int, int]:
     height = min(max(camera.size[1], 320), LONGEST)
-    width = height * float(np.clip(aspect * 1.15, 0.7, 2.4))
+    width = height * float(np.clip(aspect * 1.1, 0.7, 3.0))
     shrink = min(1.0, LONGEST / width)
     return round(width * shrink), round(height * shrink)
 
@@ -89,12 +89,18 @@ def _framing(low: np.ndarray, high: np.ndarray, size: tuple[int, int]) -> tuple[
     return Camera(focal=focal, centre=(width / 2, height / 2), size=size), shift
 
 
-def _stage(size: tuple[int, int], shadow: np.ndarray | None) -> Pixels:
+def _horizon(shapes: Sequence[np.ndarray], camera: Camera) -> float:
+    """Where the floor begins, as a share of the height: just above everybody's feet."""
+    soles = [on_screen(shape[[shape[:, 1].argmax()]], camera)[0, 1] for shape in shapes]
+    return float(np.clip(min(soles) / camera.size[1] - 0.02, 0.5, 0.85))
+
+
+def _stage(size: tuple[int, int], shadow: np.ndarray | None = None, horizon: float = 0.8) -> Pixels:
     """A wall that runs softly into the floor, with shadows 0..1 on it."""
     width, height = size
     down = ((np.arange(height) + 0.5) / height)[:, None, None]
     across = ((np.arange(width) + 0.5) / width - 0.5)[None, :, None]
-    bend = 1 / (1 + np.exp(-(down - 0.80) * 22))
+    bend = 1 / (1 + np.exp(-(down - horizon) * 22))
     light = (1 - bend) * np.array(BACK) + bend * np.array(FLOOR)
     light = light * (1 - 0.22 * (across**2 * 2 + (down - 0.45) ** 2))
     if shadow is not None:
