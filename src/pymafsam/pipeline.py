@@ -10,18 +10,20 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from pymafsam.body import BodyModel
 from pymafsam.camera import whole_picture
 from pymafsam.errors import MissingAsset
 from pymafsam.masks import Segmenter
+from pymafsam.masks.prompts import for_person
 from pymafsam.people import Detector
 from pymafsam.records import Body, Camera, Frame, Mask, Person, Prompt, Scene
 
 log = logging.getLogger(__name__)
 
 
+@runtime_checkable
 class Estimator(Protocol):
     """From people in a picture to bodies before its camera: the keypoint fit, or a network."""
 
@@ -123,19 +125,7 @@ class Reconstructor:
         """Each person's mask by the segmenter, prompted with all that is known of them."""
         if not people:
             return []
-        return self.segmenter.segment(frame.pixels, [prompt_for(person) for person in people])
-
-
-def prompt_for(person: Person) -> Prompt:
-    """What the user said of this person, completed by what the detector found."""
-    said = person.prompt or Prompt()
-    return Prompt(
-        box=person.box if said.box is None else said.box,
-        clicks=said.clicks,
-        inside=said.inside,
-        keypoints=person.keypoints if said.keypoints is None else said.keypoints,
-        mask=person.mask if said.mask is None else said.mask,
-    )
+        return self.segmenter.segment(frame.pixels, [for_person(person) for person in people])
 
 
 def load_segmenter(name: str) -> Segmenter:

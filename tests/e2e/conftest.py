@@ -17,8 +17,9 @@ def networks() -> None:
     from pymafsam.errors import MissingAsset
 
     try:
-        for name in assets.DEFAULT:
-            assets.locate(name)
+        for name, asset in assets.ASSETS.items():
+            if asset.by_default:
+                assets.locate(name)
     except MissingAsset as error:
         pytest.skip(f"the networks cannot be had: {error}")
 
