@@ -38,8 +38,9 @@ class HMR(BodyLoop):
         dense: bool = False,
     ) -> Output:
         """Three corrections of ``start`` (the mean person); the last round has the mesh."""
-        seen = self.backbone(images).mean((2, 3))
-        rounds = [self.begin(len(images), start, meshes)]
+        precision = next(self.backbone.parameters()).dtype
+        seen = self.backbone(images.to(precision)).to(images.dtype).mean((2, 3))
+        rounds = [self.begin(images, start, meshes)]
         for index in range(ROUNDS):
             state = self.regressor(seen, rounds[-1].state)
             rounds.append(self.estimate(state, meshes or index == ROUNDS - 1))

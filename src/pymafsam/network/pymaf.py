@@ -40,12 +40,12 @@ class Estimate:
     anchors: Float[Tensor, "batch anchors 3"]
     vertices: Float[Tensor, "batch vertices 3"] | None
 
-    def expand(self, batch: int) -> "Estimate":
-        """The same estimate for each of ``batch`` people (from one of batch 1)."""
+    def expand(self, like: Tensor) -> "Estimate":
+        """The same estimate for each row of ``like`` (from one of batch 1)."""
         grown: dict[str, Any] = {
             name: None
             if (value := getattr(self, name)) is None
-            else value.expand(batch, *value.shape[1:])
+            else value.expand(like.shape[0], *value.shape[1:])
             for name in self.__dataclass_fields__
         }
         return Estimate(**grown)
@@ -82,6 +82,7 @@ class Remembered:
 class BodyLoop(nn.Module):
     """What every network here shares: a mean state, one body, one table of anchors."""
 
+    backbone: nn.Module
     mean: Tensor  # 1 size; the state that a correction starts from
     anchors: Tensor  # ids of the vertices that are looked at; they belong to the weights
 
@@ -106,7 +107,7 @@ class BodyLoop(nn.Module):
     def estimate(self, state: Float[Tensor, "batch size"], mesh: bool = False) -> Estimate:
         """The body of a state; without ``mesh`` only joints and anchors are skinned."""
         pose, shape, camera = state.split(self.layout.parts, 1)
-        rotations = geometry.from_6d(pose.reshape(len(state), self.layout.joints, 6))
+        rotations = geometry.from_6d(pose.reshape(-1, self.layout.joints, 6))
         body = self.body if mesh else self.few
         points, joints = body(rotations, shape)
         return Estimate(
@@ -119,7 +120,9 @@ class BodyLoop(nn.Module):
             vertices=points if mesh else None,
         )
 
-    def begin(self, batch: int, start: Float[Tensor, "batch size"] | None, mesh: bool) -> Estimate:
+    def begin(
+        self, images: Tensor, start: Float[Tensor, "batch size"] | None, mesh: bool
+    ) -> Estimate:
         """The estimate before any picture is seen. The mean person's is kept between calls."""
         if start is not None:
             return self.estimate(start, mesh)
@@ -127,7 +130,7 @@ class BodyLoop(nn.Module):
             # Made outside inference mode, so that training may use it too.
             with torch.inference_mode(False), torch.no_grad():
                 self._first = Remembered.of(self._sources(), self.estimate(self.mean, mesh))
-        return self._first.estimate.expand(batch)
+        return self._first.estimate.expand(images)
 
     def _sources(self) -> list[Tensor]:
         return [self.mean, self.anchors, self.body.template, self.few.template]
@@ -144,8 +147,9 @@ class PyMAF(BodyLoop):
         self, architecture: Architecture, model: BodyModel, anchors: np.ndarray | None = None
     ):
         super().__init__(architecture, model, anchors)
-        self.backbone = BACKBONES.load(architecture.backbone)()
-        channels, widths = self.backbone.channels, architecture.widths
+        backbone = BACKBONES.load(architecture.backbone)()
+        self.backbone = backbone
+        channels, widths = backbone.channels, architecture.widths
         counts = (architecture.points, architecture.anchors, architecture.anchors)
         self.readers = nn.ModuleList(Reader(channels, widths) for _ in counts)
         self.regressors = nn.ModuleList(
@@ -167,8 +171,8 @@ class PyMAF(BodyLoop):
         ``meshes`` makes the whole surface in every round, not in the last alone; ``dense`` runs
         the auxiliary head. Gradients of a round end at the state and the points it was given.
         """
-        rounds = [self.begin(len(images), start, meshes)]
-        maps = self.backbone(images)
+        rounds = [self.begin(images, start, meshes)]
+        maps = self.backbone(images.to(_precision(self.backbone)))
         for (features, read, correct), last in _marking_last(
             zip(maps, self.readers, self.regressors, strict=True)
         ):
@@ -181,6 +185,11 @@ class PyMAF(BodyLoop):
     def look(self, estimate: Estimate) -> Float[Tensor, "batch anchors 2"]:
         """Where the anchors appear in the crop, [-1, 1]: the next reading looks there."""
         return geometry.project(estimate.anchors.detach(), estimate.camera.detach())
+
+
+def _precision(module: nn.Module) -> torch.dtype:
+    """What a module computes in: a backbone may be in half precision, alone."""
+    return next(module.parameters()).dtype
 
 
 def _marking_last(items) -> Iterator[tuple[tuple, bool]]:

@@ -20,9 +20,9 @@ def sample(
 
     Outside is zero.
     """
-    grid = points[:, :, None]
+    # Places need more digits than a map in half precision has.
     return functional.grid_sample(
-        features, grid.to(features.dtype), align_corners=True, padding_mode="zeros"
+        features.to(points.dtype), points[:, :, None], align_corners=True, padding_mode="zeros"
     )[..., 0]
 
 

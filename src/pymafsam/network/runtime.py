@@ -1,0 +1,181 @@
+"""Run a network, whatever it is stored as and wherever it runs; numpy in and out.
+
+An exported network (.onnx) needs no torch.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from jaxtyping import Float
+
+from pymafsam.body import BodyModel
+from pymafsam.errors import BadInput, BadUsage, MissingAsset
+from pymafsam.network.architecture import Architecture
+
+HEADER = "pymafsam"
+OUTPUTS = ("vertices", "joints", "rotations", "shape", "camera", "states")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The last round of a batch; metres, crop cameras (s, tx, ty). ``states`` has all rounds."""
+
+    vertices: Float[np.ndarray, "batch vertices 3"]
+    joints: Float[np.ndarray, "batch joints 3"]
+    rotations: Float[np.ndarray, "batch joints 3 3"]
+    shape: Float[np.ndarray, "batch betas"]
+    camera: Float[np.ndarray, "batch 3"]
+    states: Float[np.ndarray, "batch rounds size"]
+
+
+class Runner(Protocol):
+    """A network ready to run. ``bank`` holds stored points (masks, points, 2), if it has any."""
+
+    architecture: Architecture
+    bank: np.ndarray | None
+
+    def __call__(
+        self,
+        images: Float[np.ndarray, "batch 3 side side"],
+        points: Float[np.ndarray, "batch points 2"],
+    ) -> Result:
+        """Bodies of normalised crops, read first at ``points`` ([-1, 1] of the crop)."""
+        ...
+
+
+def load(path: Path, model: BodyModel, *, device: str = "auto", threads: int = 0) -> Runner:
+    """The network at ``path``: exported (.onnx), ours or an official checkpoint.
+
+    ``device`` is auto, cpu, cuda, mps, or openvino for exported ones; with ``:bf16`` behind it
+    (not for ONNX Runtime) the backbone computes in bfloat16, faster and less exact. ``threads`` 0
+    leaves their number to the runtime. Raises BadInput, BadUsage or MissingAsset.
+    """
+    plain = device.removesuffix(":bf16")
+    precision = "float32" if plain == device else "bfloat16"
+    if not path.is_file():
+        raise BadInput(f"No weights at {path}.")
+    if path.suffix.lower() != ".onnx":
+        return TorchRunner(path, model, plain, precision)
+    if plain == "openvino":
+        return OpenVinoRunner(path, model, precision, threads)
+    if device not in ("auto", "cpu", "cuda"):
+        raise BadUsage(
+            "An exported network runs on auto, cpu, cuda, openvino or openvino:bf16, "
+            f"not on {device}."
+        )
+    return OnnxRunner(path, model, device, threads)
+
+
+class OnnxRunner:
+    """An exported network on ONNX Runtime (its CPU or CUDA provider)."""
+
+    def __init__(self, path: Path, model: BodyModel, device: str = "cpu", threads: int = 0):
+        import onnxruntime
+
+        self.architecture, self.bank = described(path, model)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3  # it warns that the bank is no operator's input
+        providers = ["CPUExecutionProvider"]
+        if device in ("auto", "cuda"):
+            cuda = [p for p in onnxruntime.get_available_providers() if p.startswith("CUDA")]
+            if device == "cuda" and not cuda:
+                raise BadUsage("This ONNX Runtime has no CUDA; pip install onnxruntime-gpu.")
+            providers = [*cuda, *providers]
+        self.session = onnxruntime.InferenceSession(path, options, providers=providers)
+
+    def __call__(
+        self,
+        images: Float[np.ndarray, "batch 3 side side"],
+        points: Float[np.ndarray, "batch points 2"],
+    ) -> Result:
+        found = self.session.run(list(OUTPUTS), {"images": images, "points": points})
+        return Result(**dict(zip(OUTPUTS, map(np.asarray, found), strict=True)))
+
+
+class OpenVinoRunner:
+    """An exported network on OpenVINO's CPU (extra ``[openvino]``)."""
+
+    def __init__(self, path: Path, model: BodyModel, precision: str = "float32", threads: int = 0):
+        try:
+            import openvino  # pyright: ignore[reportMissingImports]
+        except ImportError as error:
+            raise MissingAsset("OpenVINO is not here: pip install openvino") from error
+
+        self.architecture, self.bank = described(path, model)
+        hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
+        settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": hint}
+        if threads:
+            settings["INFERENCE_NUM_THREADS"] = threads
+        self.compiled = openvino.Core().compile_model(path, "CPU", settings)
+
+    def __call__(
+        self,
+        images: Float[np.ndarray, "batch 3 side side"],
+        points: Float[np.ndarray, "batch points 2"],
+    ) -> Result:
+        found = self.compiled({"images": images, "points": points})
+        return Result(**{name: np.array(found[name]) for name in OUTPUTS})
+
+
+class TorchRunner:
+    """Our or an official checkpoint on torch (extra ``[torch]``)."""
+
+    def __init__(self, path: Path, model: BodyModel, device: str = "auto", precision: str = "auto"):
+        try:
+            import torch
+
+            from pymafsam.network import inference, weights
+        except ImportError as error:
+            raise MissingAsset(
+                f"Running {path.name} needs torch: pip install 'pymafsam[torch]'\n"
+                "  Without it: `pymafsam convert FILE --to onnx` on a machine that has it."
+            ) from error
+
+        checkpoint = weights.read(path)
+        self.architecture, self.bank = checkpoint.architecture, checkpoint.bank
+        self.device = inference.choose_device(device)
+        network = weights.build(checkpoint, model)
+        self.network = inference.prepared(network, self.device, precision)
+        self.torch = torch
+
+    def __call__(
+        self,
+        images: Float[np.ndarray, "batch 3 side side"],
+        points: Float[np.ndarray, "batch points 2"],
+    ) -> Result:
+        inputs = [self.torch.from_numpy(array).to(self.device) for array in (images, points)]
+        with self.torch.inference_mode():
+            rounds = self.network(*inputs).rounds
+            states = self.torch.stack([estimate.state for estimate in rounds], 1)
+        last = rounds[-1]
+        values = (last.vertices, last.joints, last.rotations, last.shape, last.camera, states)
+        return Result(**{name: v.cpu().numpy() for name, v in zip(OUTPUTS, values, strict=True)})
+
+
+def described(path: Path, model: BodyModel) -> tuple[Architecture, np.ndarray | None]:
+    """What an exported file says of itself, and its bank of points.
+
+    Raises BadInput when it is none of ours, or was exported with another body than ``model``.
+    """
+    import onnx
+
+    try:
+        file = onnx.load(path)
+    except Exception as error:  # protobuf's own classes differ from version to version
+        raise BadInput(f"{path} is damaged, or no ONNX file ({type(error).__name__}).") from error
+    said = {entry.key: entry.value for entry in file.metadata_props}
+    if HEADER not in said:
+        raise BadInput(f"{path} was not exported by pymafsam (`pymafsam convert --to onnx`).")
+    made = next(output for output in file.graph.output if output.name == "vertices")
+    count = made.type.tensor_type.shape.dim[1].dim_value
+    if count not in (0, len(model.template)) or said.get("body") != model.name:
+        raise BadInput(
+            f'{path} has the body "{said.get("body")}" ({count} vertices) inside; '
+            f'"{model.name}" was chosen. Give the same --body, or export again.'
+        )
+    bank = [t for t in file.graph.initializer if t.name == "bank"]
+    arrays = [onnx.numpy_helper.to_array(tensor) for tensor in bank]
+    return Architecture.from_json(said[HEADER]), arrays[0].copy() if arrays else None
