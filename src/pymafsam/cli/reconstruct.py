@@ -124,7 +124,8 @@ class Job:
     def frame(self, reconstructor: "Reconstructor", frame: "Frame", name: str) -> None:
         from pymafsam import export
 
-        if self.options.skip_existing and export.exists(self.options.out, name, self.formats):
+        wanted = export.paths(self.options.out, name, self.formats).values()
+        if self.options.skip_existing and all(path.exists() for path in wanted):
             return
         scene = self.reconstruct(reconstructor, frame)
         export.save(scene, self.options.out, self.formats, stem=name)

@@ -6,15 +6,15 @@
 entry-point group ``pymafsam.exporters``. docs/formats.md describes every file field by field.
 """
 
-from pymafsam.export.exporter import EXPORTERS, Exporter, check_folder, save, stem_of
+from pymafsam.export.exporter import EXPORTERS, Exporter, paths, save, stem_of
 from pymafsam.export.results import load, load_json, save_json
 
 __all__ = [
     "EXPORTERS",
     "Exporter",
-    "check_folder",
     "load",
     "load_json",
+    "paths",
     "save",
     "save_json",
     "stem_of",

@@ -53,13 +53,16 @@ def save(
         scene = dataclasses.replace(scene, pixels=pixels)
     chosen = {name: EXPORTERS.load(name) for name in formats}
     stem = stem_of(scene.name) if stem is None else stem
-    written = {}
+    written = paths(folder, stem, formats)
     for name, exporter in chosen.items():
-        path = Path(folder) / f"{stem}{exporter.ending}"
-        with writing(path) as temporary:
+        with writing(written[name]) as temporary:
             exporter.write(scene, temporary)
-        written[name] = path
     return written
+
+
+def paths(folder: Path | str, stem: str, formats: Sequence[str]) -> dict[str, Path]:
+    """Where ``save`` writes each format. Raises BadUsage for an unknown one."""
+    return {name: Path(folder) / f"{stem}{EXPORTERS.load(name).ending}" for name in formats}
 
 
 def stem_of(name: str) -> str:
@@ -72,13 +75,3 @@ def stem_of(name: str) -> str:
     # Only endings of pictures are taken off: "Dr. Who" keeps its name.
     known = 2 <= len(inner.suffix) <= 5 and inner.suffix[1:].isalnum()
     return (inner.with_suffix("") if known else inner).as_posix()
-
-
-def check_folder(folder: Path | str) -> None:
-    """Make ``folder`` and see that it can be written, before the work and not after it.
-
-    Raises BadInput when it cannot.
-    """
-    with writing(Path(folder) / ".pymafsam-writable") as temporary:
-        temporary.write_bytes(b"")
-    (Path(folder) / ".pymafsam-writable").unlink()
