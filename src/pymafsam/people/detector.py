@@ -86,8 +86,10 @@ def load_blazepose() -> Detector:
     """BlazePose's own detector on overlapping tiles: needs nothing but pip."""
     from pymafsam.people.tiles import TiledDetector
 
-    path = assets.locate("blazepose-detector")
-    return TwoSteps(TiledDetector(Network(path)).find, load_describer())
+    finder = TiledDetector(
+        Network(assets.locate("blazepose-detector")), Network(assets.locate("blazepose-full"))
+    )
+    return TwoSteps(finder.find, load_describer())
 
 
 def load_fast() -> Detector:
