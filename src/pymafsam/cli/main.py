@@ -23,9 +23,9 @@ VERBS: dict[str, Verb] = {
     "reconstruct": Verb(
         "pymafsam.cli.reconstruct:Reconstruct", "pictures, folders, videos -> meshes and pictures"
     ),
-    "mask save": Verb(
-        "pymafsam.cli.mask:MaskSave", "who is where: masks from every kind of prompt"
-    ),
+    "mask save": Verb("pymafsam.cli.mask:MaskSave", "masks of people, from every kind of prompt"),
+    "mask points": Verb("pymafsam.cli.mask:MaskPoints", "a bank of sampling points from masks"),
+    "mask show": Verb("pymafsam.cli.mask:MaskShow", "masks and points drawn over their pictures"),
     "evaluate coco": Verb("pymafsam.cli.evaluate:EvaluateCoco", "COCO keypoint AP, mask overlap"),
     "evaluate lsp": Verb("pymafsam.cli.evaluate:EvaluateLsp", "PCK on Leeds Sports Pose"),
     "fetch": Verb("pymafsam.cli.fetch:Fetch", "networks from the package registries, checked"),

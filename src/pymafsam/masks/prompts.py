@@ -8,7 +8,7 @@ A prompts file (docs/masks.md) is json: ``{"format": "pymafsam-prompts/1", "pict
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -204,6 +204,8 @@ def read_file(path: Path) -> dict[str, list[Any]]:
         people = content["people"]
         if isinstance(people, list) and all(isinstance(p, Mapping) for p in people):
             return {str(content["image"]): [p.get("prompt", {}) for p in people]}
+    if isinstance(content, Mapping) and {"images", "annotations"} <= set(content):
+        return _of_coco(content, path)
     pictures = content.get("pictures") if isinstance(content, Mapping) else None
     if not isinstance(pictures, Mapping) or not all(isinstance(p, list) for p in pictures.values()):
         raise BadInput(
@@ -211,6 +213,37 @@ def read_file(path: Path) -> dict[str, list[Any]]:
             f"[...]}}}}, found {_short(content)}.\n  docs/masks.md shows one."
         )
     return {str(name): list(people) for name, people in pictures.items()}
+
+
+def _of_coco(content: Mapping[str, Any], path: Path) -> dict[str, list[Any]]:
+    """Boxes and labelled keypoints of COCO annotations as prompts."""
+    try:
+        names = {image["id"]: str(image["file_name"]) for image in content["images"]}
+        people: dict[str, list[Any]] = {name: [] for name in names.values()}
+        for row in content["annotations"]:
+            if row.get("iscrowd"):
+                continue
+            x, y, width, height = map(float, row["bbox"])
+            said: dict[str, Any] = {"box": [x, y, x + width, y + height]}
+            if row.get("keypoints"):
+                triples = np.reshape(np.array(row["keypoints"], float), (-1, 3))
+                said["keypoints"] = [[px, py, float(seen > 0)] for px, py, seen in triples]
+            people[names[row["image_id"]]].append(said)
+        return people
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadInput(
+            f"{path} is not a COCO annotation file ({type(error).__name__}: {error})."
+        ) from error
+
+
+def of_picture(said: Mapping[str, list[Any]], name: str) -> list[Any] | None:
+    """The people said for picture ``name``, by its path, its file name or its stem."""
+    path = PurePosixPath(name)
+    for key in (name, path.name, path.stem):
+        if key in said:
+            return said[key]
+    stems = {PurePosixPath(key).stem: people for key, people in said.items()}
+    return stems.get(path.stem)
 
 
 def file_content(pictures: Mapping[str, Sequence[Prompt]]) -> dict[str, Any]:

@@ -1,0 +1,410 @@
+"""What the verbs ``mask save``, ``mask points`` and ``mask show`` do."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pymafsam import crops, frames
+from pymafsam.atomic import check_writable, writing
+from pymafsam.cli.mask import FORMS, MaskPoints, MaskSave, MaskShow
+from pymafsam.cli.options import progress_bar
+from pymafsam.cli.reconstruct import read_formats, result_stems
+from pymafsam.errors import BadInput, BadUsage, PymafsamError
+from pymafsam.masks import draw, files, legacy, load_segmenter, lspet, store
+from pymafsam.masks import prompts as prompting
+from pymafsam.masks.tidy import bounds
+from pymafsam.records import Frame, Inside, Person, Pixels, Prompt
+
+if TYPE_CHECKING:
+    from pymafsam.masks.store import Segmented
+    from pymafsam.people import Detector
+
+TOGETHER = 4  # pictures of LSP-Extended handed to the segmenter at once
+SMALL = 512  # pixels: up to here pictures may share a canvas
+FOUND = ("box", "keypoints", "mask")
+
+
+@dataclass(kw_only=True)
+class Job:
+    """One run of ``mask save``: writes pictures' masks and remembers failures by name."""
+
+    options: MaskSave
+    forms: tuple[str, ...]
+    done: int = 0
+    people: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
+    prompts: dict[str, Sequence[Prompt]] = field(default_factory=dict)
+
+    def write(self, one: "Segmented", pixels: Pixels, stem: str) -> None:
+        """Everything asked for; the json comes last, since it says that the picture is done."""
+        folder = self.options.out
+        if "png" in self.forms:
+            store.save_pngs(one, folder, stem)
+        if "2024" in self.forms:
+            for k, (prompt, mask) in enumerate(zip(one.prompts, one.masks, strict=True)):
+                if mask is not None:
+                    name = PurePosixPath(stem).name + (f"_person{k}" if k else "")
+                    inside = in_crop(mask.inside, prompt.box)
+                    legacy.save(inside, (folder / stem).parent, name)
+        if "picture" in self.forms:
+            drawn = draw.overlay(pixels, one.masks, one.prompts)
+            save_jpeg(drawn, folder / f"{stem}_masks.jpg", 90)
+        if "json" in self.forms:
+            store.save_json(one, folder / f"{stem}.json")
+        self.done += 1
+        self.people += sum(mask is not None for mask in one.masks)
+
+    def report(self) -> int:
+        """Say what was done, name what failed; returns the exit code."""
+        print(f"{self.done} pictures, {self.people} masks -> {self.options.out}")
+        for name, reason in self.failures.items():
+            print(f"failed: {name}: {reason}", file=sys.stderr)
+        return 1 if self.failures else 0
+
+
+def save_lspet(options: MaskSave) -> int:
+    """LSP-Extended, its joints as prompts; goes on where an earlier run ended."""
+    data = lspet.read(options.lspet or Path())
+    present = data.present()
+    chosen = lspet.indices(options.index, present) if options.index else present
+    job = Job(options=options, forms=read_formats(options.save, FORMS))
+    check_writable(options.out)
+    stems = {index: data.picture(index).stem for index in chosen}
+    missing = [k for k in chosen if options.redo or not store.done(options.out, stems[k])]
+    segmenter = load_segmenter(options.segmenter, threads=options.threads)
+    with progress_bar() as progress:
+        before = len(chosen) - len(missing)
+        task = progress.add_task("mask save", total=len(chosen), completed=before)
+        for start in range(0, len(missing), TOGETHER):
+            group = missing[start : start + TOGETHER]
+            ready = list(_readable(job, data, group))
+            for (frame, prompt), masks in zip(ready, _together(segmenter, ready), strict=True):
+                one = _segmented(frame, options.segmenter, [prompt], masks)
+                job.write(one, frame.pixels, PurePosixPath(frame.name).stem)
+            progress.advance(task, len(group))
+    if before:
+        print(f"{before} pictures were there already.")
+    return job.report()
+
+
+def _readable(
+    job: Job, data: lspet.LspExtended, group: Iterable[int]
+) -> Iterator[tuple[Frame, Prompt]]:
+    for index in group:
+        path = data.picture(index)
+        try:
+            frame = frames.read_picture(path)
+            yield frame, lspet.prompt(data.joints[index - 1], frame.size)
+        except PymafsamError as error:
+            job.failures[path.name] = str(error)
+
+
+def _together(segmenter: Any, ready: Sequence[tuple[Frame, Prompt]]) -> list[Any]:
+    """Small pictures share an encoding where the segmenter can do that."""
+    small = all(max(frame.size) <= SMALL for frame, _ in ready)
+    if small and hasattr(segmenter, "segment_together"):
+        return segmenter.segment_together([f.pixels for f, _ in ready], [[p] for _, p in ready])
+    return [segmenter.segment(frame.pixels, [prompt]) for frame, prompt in ready]
+
+
+def save_pictures(options: MaskSave) -> int:
+    """Any pictures, prompted as the options say."""
+    job = Job(options=options, forms=read_formats(options.save, FORMS))
+    speaker = Speaker.of(options)
+    sources = frames.find(options.paths)
+    stems = result_stems(source.name for source in sources)
+    check_writable(options.out)
+    segmenter = load_segmenter(options.segmenter, threads=options.threads)
+    with progress_bar() as progress:
+        task = progress.add_task("mask save", total=len(sources))
+        for source, stem in zip(sources, stems, strict=True):
+            try:
+                for frame in frames.read_source(source):
+                    name = f"{stem}/{PurePosixPath(frame.name).name}" if source.is_video else stem
+                    if options.skip_existing and store.done(options.out, name):
+                        continue
+                    prompts = speaker.prompts(frame)
+                    masks = segmenter.segment(frame.pixels, prompts)
+                    one = _segmented(frame, options.segmenter, prompts, masks)
+                    job.write(one, frame.pixels, name)
+                    job.prompts[frame.name] = prompts
+            except PymafsamError as error:
+                job.failures[source.name] = str(error)
+            progress.advance(task)
+    if job.prompts and "json" in job.forms:
+        with writing(options.out / "prompts.json") as temporary:
+            temporary.write_text(json.dumps(prompting.file_content(job.prompts)), "utf-8")
+    return job.report()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speaker:
+    """Turns the options of ``mask save`` into the prompts of a picture."""
+
+    said: dict[str, list[Any]]
+    said_in: Path
+    boxes: tuple[np.ndarray, ...]
+    clicks: np.ndarray
+    inside: np.ndarray
+    masks: files.MaskFolder | None
+    use: tuple[str, ...]
+    minimum: float
+    detector: "Detector | None"
+    complete: bool
+
+    @classmethod
+    def of(cls, options: MaskSave) -> "Speaker":
+        """Read everything once. Raises BadUsage and BadInput for what makes no sense."""
+        clicks = [numbers(text, 2, "--click") for text in options.click]
+        beside = [numbers(text, 2, "--click-out") for text in options.click_out]
+        boxes = tuple(numbers(text, 4, "--box") for text in options.box)
+        if (clicks or beside) and len(boxes) > 1:
+            raise BadUsage(
+                f"{len(boxes)} boxes and {len(clicks + beside)} clicks: it is not clear whose the "
+                "clicks are.\n  Write a prompts file (--prompts, docs/masks.md)."
+            )
+        said = prompting.read_file(options.prompts) if options.prompts else {}
+        named = bool(boxes or clicks or beside or options.masks)
+        detector = None
+        if options.complete or not (named or options.prompts):
+            from pymafsam import people
+
+            detector = people.load(options.detector)
+        return cls(
+            said=said,
+            said_in=options.prompts or Path(),
+            boxes=boxes,
+            clicks=np.array([*clicks, *beside]).reshape(-1, 2),
+            inside=np.array([*[True] * len(clicks), *[False] * len(beside)], bool),
+            masks=files.open_folder(options.masks) if options.masks else None,
+            use=read_formats(options.use, FOUND),
+            minimum=options.min_score,
+            detector=detector,
+            complete=options.complete,
+        )
+
+    def prompts(self, frame: Frame) -> list[Prompt]:
+        """One prompt per person of the picture, checked. Raises BadInput."""
+        prompts = self.named(frame)
+        if prompts is None:
+            assert self.detector is not None
+            found = self.detector.find(frame.pixels)
+            sure = [person for person in found if person.score >= self.minimum]
+            described = self.detector.describe(frame.pixels, sure)
+            return [self.of_findings(prompting.for_person(person)) for person in described]
+        if self.complete and self.detector is not None:
+            prompts = [self.completed(frame, prompt) for prompt in prompts]
+        return [
+            prompting.check(prompt, frame.size, f"Person {k} of {frame.name}")
+            for k, prompt in enumerate(prompts)
+        ]
+
+    def named(self, frame: Frame) -> list[Prompt] | None:
+        """What the user said of this picture; None where the detector is to look."""
+        rows = prompting.of_picture(self.said, frame.name)
+        if rows is not None:
+            return [
+                prompting.from_json(row, frame.size, f"Person {k}", self.said_in.parent)
+                for k, row in enumerate(rows)
+            ]
+        masks = self.masks.masks(frame.name, frame.size) if self.masks else []
+        if masks is None:
+            raise BadInput(f"--masks holds no mask for {frame.name}.")
+        return self.combined(masks)
+
+    def combined(self, masks: Sequence[Inside]) -> list[Prompt] | None:
+        """Boxes, clicks and masks of the command line, person by person."""
+        count = max(len(self.boxes), len(masks), min(len(self.clicks), 1))
+        if not count:
+            return None if not (self.said or self.masks) else []
+        for what, some in (("boxes", self.boxes), ("masks", masks)):
+            if some and len(some) != count:
+                raise BadInput(
+                    f"{len(self.boxes)} boxes but {len(masks)} masks: give as many {what} as "
+                    "people, in the same order, or a prompts file."
+                )
+        if len(self.clicks) and count > 1:
+            raise BadInput(f"Clicks name one person, but there are {count}: use a prompts file.")
+        return [
+            Prompt(
+                box=self.boxes[k] if self.boxes else bounds(masks[k]) if masks else None,
+                mask=masks[k] if masks else None,
+                clicks=self.clicks if len(self.clicks) else None,
+                inside=self.inside if len(self.clicks) else None,
+            )
+            for k in range(count)
+        ]
+
+    def completed(self, frame: Frame, prompt: Prompt) -> Prompt:
+        """The prompt with what the detector sees in its box."""
+        if prompt.box is None or self.detector is None:
+            return prompt
+        person = Person(box=prompt.box, score=1.0, prompt=prompt)
+        (described,) = self.detector.describe(frame.pixels, [person])
+        return prompting.for_person(described)
+
+    def of_findings(self, prompt: Prompt) -> Prompt:
+        """Only the kinds of findings that are to be used."""
+        return replace(prompt, **{kind: None for kind in FOUND if kind not in self.use})
+
+
+def numbers(text: str, count: int, option: str) -> np.ndarray:
+    """``count`` numbers separated by commas. Raises BadUsage."""
+    try:
+        values = np.array([float(part) for part in text.split(",")])
+    except ValueError:
+        values = np.zeros(0)
+    if len(values) != count or not np.isfinite(values).all():
+        wanted = ",".join(["x,y", "x0,y0,x1,y1"][count == 4 :][:1])
+        raise BadUsage(f'{option} "{text}": wanted {count} numbers as in {option} {wanted}.')
+    return values
+
+
+def _segmented(
+    frame: Frame, segmenter: str, prompts: Sequence[Prompt], masks: Sequence[Any]
+) -> "Segmented":
+    return store.Segmented(
+        name=frame.name,
+        size=frame.size,
+        segmenter=segmenter.partition("=")[0],
+        prompts=tuple(prompts),
+        masks=tuple(masks),
+    )
+
+
+def in_crop(inside: Inside, box: np.ndarray | None) -> Inside:
+    """A mask under the network's square about a person's box, 224 pixels wide."""
+    return crops.cut_labels(inside, square_of(inside, box)).astype(bool)
+
+
+def square_of(inside: Inside, box: np.ndarray | None) -> crops.Square:
+    """The square that the network would cut for this person."""
+    if box is None:
+        box = bounds(inside)
+    return crops.around(np.asarray(box, float))
+
+
+def save_jpeg(pixels: Pixels, path: Path, quality: int) -> None:
+    """Write a picture; JPEG or what the ending says."""
+    from PIL import Image
+
+    with writing(path) as temporary:
+        Image.fromarray(pixels).save(temporary, quality=quality)
+
+
+def build_bank(options: MaskPoints) -> int:
+    """``mask points``: every saved mask to 441 points, and a list of who is in which row."""
+    from random import Random
+
+    policies = {"mask": _even_points, "2024": legacy.bank_points}
+    if options.policy not in policies:
+        raise BadUsage(f'--policy: there is no "{options.policy}". Known: mask, 2024')
+    if options.out.suffix != ".npy":
+        raise BadUsage(f"--out: a bank is a .npy file, not {options.out.name}.")
+    choose, random = policies[options.policy], Random(options.seed)
+    rows: list[np.ndarray] = []
+    who: list[dict[str, Any]] = []
+    failures: dict[str, str] = {}
+    for name, person, inside in crops_of(options.folder, options.first):
+        try:
+            rows.append(choose(inside, random).astype(np.float32))
+            who.append({"image": name, "person": person})
+        except PymafsamError as error:
+            failures[f"{name} person {person}"] = str(error)
+    if not rows:
+        raise BadInput(f"{options.folder} holds no mask that points could be drawn from.")
+    with writing(options.out) as temporary, temporary.open("wb") as stream:
+        np.save(stream, np.stack(rows), allow_pickle=False)
+    with writing(options.out.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps({"policy": options.policy, "rows": who}), "utf-8")
+    print(f"{len(rows)} people -> {options.out}")
+    for name, reason in failures.items():
+        print(f"failed: {name}: {reason}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _even_points(inside: Inside, random: Any) -> np.ndarray:
+    from pymafsam import points
+
+    return points.from_mask(inside)
+
+
+def crops_of(folder: Path, first: int | None) -> Iterator[tuple[str, int, Inside]]:
+    """Picture, person and mask in the person's 224-pixel crop, by name, of saved masks."""
+    old = sorted(folder.glob("masks_fore1_*.npy"))
+    saved = store.saved(folder)
+    if not saved and not old:
+        raise BadInput(
+            f"{folder} holds no masks.\n  Looked for the json files of `pymafsam mask save` and "
+            "for masks_fore1_*.npy."
+        )
+    for path in saved[:first]:
+        one = store.load_json(path)
+        for k, (prompt, mask) in enumerate(zip(one.prompts, one.masks, strict=True)):
+            if mask is not None and mask.inside.any():
+                yield one.name, k, in_crop(mask.inside, prompt.box)
+    for path in [] if saved else old[:first]:
+        yield path.stem.removeprefix("masks_fore1_"), 0, legacy.read(path)
+
+
+def show(options: MaskShow) -> int:
+    """``mask show``: drawings of saved masks, one by one or on a sheet."""
+    saved = store.saved(options.folder)
+    if not saved:
+        raise BadInput(f"{options.folder} holds no json of `pymafsam mask save`.")
+    if options.points not in ("mask", "grid", "none"):
+        raise BadUsage(f'--points: there is no "{options.points}". Known: mask, grid, none')
+    if options.first is not None and options.first < len(saved):
+        saved = [saved[k] for k in np.linspace(0, len(saved) - 1, options.first).astype(int)]
+    tiles: list[Pixels] = []
+    failures: dict[str, str] = {}
+    for path in saved:
+        try:
+            one = store.load_json(path)
+            drawn = drawing(one, frames.read_picture(options.pictures / one.name), options.points)
+        except PymafsamError as error:
+            failures[path.name] = str(error)
+            continue
+        if options.out is not None:
+            stem = path.relative_to(options.folder).with_suffix("")
+            save_jpeg(drawn, options.out / f"{stem}_masks.jpg", options.quality)
+        if options.sheet is not None:
+            tiles.append(draw.contact_sheet([drawn], 1, options.side, 0))
+    if options.sheet is not None and tiles:
+        sheet = draw.contact_sheet(tiles, options.across, options.side)
+        save_jpeg(sheet, options.sheet, options.quality)
+    print(f"{len(saved) - len(failures)} drawings -> {options.out or options.sheet}")
+    for name, reason in failures.items():
+        print(f"failed: {name}: {reason}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def drawing(one: "Segmented", frame: Frame, policy: str) -> Pixels:
+    """One picture with its masks, prompts and the points a network would look at first."""
+    if frame.size != one.size:
+        raise BadInput(
+            f"{frame.name} is {frame.size[0]} x {frame.size[1]} pixels, its masks were made on "
+            f"{one.size[0]} x {one.size[1]}."
+        )
+    places = [
+        sampling_places(mask.inside, prompt.box, policy)
+        for prompt, mask in zip(one.prompts, one.masks, strict=True)
+        if policy != "none" and mask is not None and mask.inside.any()
+    ]
+    return draw.overlay(frame.pixels, one.masks, one.prompts, places)
+
+
+def sampling_places(inside: Inside, box: np.ndarray | None, policy: str) -> np.ndarray:
+    """The 441 points in picture pixels."""
+    from pymafsam import points
+
+    square = square_of(inside, box)
+    drawn = points.grid() if policy == "grid" else points.from_mask(in_crop(inside, box))
+    # -1 and 1 are the centres of the crop's first and last pixel.
+    in_crop_pixels = (np.asarray(drawn, float) + 1) / 2 * (crops.SIZE - 1) + 0.5
+    return crops.apply(crops.to_frame(square), in_crop_pixels)
