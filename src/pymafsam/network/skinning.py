@@ -63,12 +63,13 @@ class SkinnedBody(nn.Module):
             identity = torch.eye(3, dtype=rotations.dtype, device=rotations.device)
             bend = (rotations[:, 1:] - identity).reshape(batch, -1)
             vertices = vertices + bend @ self.pose_dirs
-        vertices = vertices.reshape(batch, -1, 3)
+        count = len(self.template)  # may be none, which -1 could not stand for
+        vertices = vertices.reshape(batch, count, 3)
         turned, placed = self._chain(rotations, rest)
         # What a joint does to a point of the rest pose: R x + (posed joint - R rest joint).
         shift = placed - (turned @ rest[..., None])[..., 0]
         motion = torch.cat([turned, shift[..., None]], -1).reshape(batch, joints, 12)
-        blended = (self.weights @ motion).reshape(batch, -1, 3, 4)
+        blended = (self.weights @ motion).reshape(batch, count, 3, 4)
         moved = (blended[..., :3] @ vertices[..., None])[..., 0] + blended[..., 3]
         return moved, placed
 

@@ -4,6 +4,7 @@ Nothing in a file is ever run: torch's files are read with ``weights_only``, our
 """
 
 import pickle
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from pymafsam.atomic import writing
 from pymafsam.body import BodyModel
 from pymafsam.errors import BadInput, UntrustedFile
 from pymafsam.network.architecture import NETWORKS, Architecture
-from pymafsam.network.official import Understood, listed, understand
+from pymafsam.network.official import Understood, listed, official, understand
 from pymafsam.network.pymaf import BodyLoop
 
 HEADER = "pymafsam"
@@ -73,6 +74,17 @@ def write(checkpoint: Checkpoint, path: Path, precision: str = "float32") -> Non
     }
     with writing(path) as temporary:
         save_file(tensors, temporary, metadata={HEADER: checkpoint.architecture.to_json()})
+
+
+def write_official(checkpoint: Checkpoint, model: BodyModel, path: Path) -> None:
+    """Save in PyMAF's own layout, with SMPL (``model``) inside as there; float32.
+
+    Raises BadInput for a network or body that has no place in it.
+    """
+    state = official(checkpoint.tensors, checkpoint.architecture, model)
+    tensors = OrderedDict((n, torch.from_numpy(np.asarray(a, order="C"))) for n, a in state.items())
+    with writing(path) as temporary:
+        torch.save({"model": tensors} | checkpoint.architecture.extra, temporary)
 
 
 def build(checkpoint: Checkpoint, model: BodyModel) -> BodyLoop:

@@ -1,0 +1,118 @@
+"""``convert``: official checkpoints and bodies into ours, ours into ONNX or back."""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import tyro
+
+from pymafsam.errors import BadUsage, MissingAsset
+
+if TYPE_CHECKING:
+    from pymafsam.network.weights import Checkpoint
+
+BODY_SUFFIXES = (".pkl", ".npz")
+SUFFIX = {"ours": ".safetensors", "onnx": ".onnx", "official": ".pt"}
+
+
+@dataclass(kw_only=True)
+class Convert:
+    """Convert checkpoints of PyMAF, PyMAFSAM and SPIN, and SMPL's body files.
+
+    A checkpoint becomes lean safetensors with a description in the header (the body is not in
+    it); a body becomes our npz. With --body a checkpoint can also become one ONNX file that runs
+    without torch, or go back to the official layout. Nothing in a file is ever run.
+
+    Examples:
+      pymafsam convert PyMAF_model_checkpoint.pt
+      pymafsam convert PyMAFSAM_model_checkpoint.pt --precision float16 --out pymafsam.safetensors
+      pymafsam convert pymaf.safetensors --to onnx --body data/smpl/SMPL_NEUTRAL.pkl
+      pymafsam convert pymaf.safetensors --to official --body data/smpl/SMPL_NEUTRAL.pkl
+      pymafsam convert data/smpl/SMPL_NEUTRAL.pkl --out smpl.npz
+    """
+
+    file: tyro.conf.Positional[Path]
+    """A checkpoint (.pt, .safetensors) or a body (.pkl, .npz)."""
+    out: Path | None = None
+    """What to write; beside FILE, with the new ending, when not given."""
+    to: Literal["ours", "onnx", "official"] = "ours"
+    """ours: safetensors; onnx: the whole network with --body inside; official: PyMAF's layout."""
+    body: str | None = None
+    """The body to put inside (onnx, official): a name or a file. Licensed ones stay with you."""
+    precision: Literal["float32", "float16"] = "float32"
+    """Of the matrices in safetensors; float16 halves the file."""
+    points: Literal["grid", "mask", "bank"] | None = None
+    """How the network's first points were chosen in training, where the file does not tell."""
+    trained_on: str | None = None
+    """A note on the training data for the description."""
+    opset: int = 17
+    """ONNX operator set, 16 to 19."""
+
+    def run(self) -> int:
+        out = self.out or self.file.with_suffix(self._suffix())
+        if out.resolve() == self.file.resolve():
+            raise BadUsage(f"{out} would be written over itself; give another --out.")
+        if self.file.suffix.lower() in BODY_SUFFIXES:
+            return self._body(out)
+        if self.to != "ours" and self.body is None:
+            raise BadUsage(f"--to {self.to} needs --body: the file will hold the body too.")
+        try:
+            from pymafsam.network import weights
+        except ImportError as error:
+            raise MissingAsset(
+                "Converting checkpoints needs torch: pip install 'pymafsam[torch]'"
+            ) from error
+        checkpoint = self._described(weights.read(self.file))
+        self._write(checkpoint, out)
+        report(checkpoint, out)
+        return 0
+
+    def _suffix(self) -> str:
+        return ".npz" if self.file.suffix.lower() in BODY_SUFFIXES else SUFFIX[self.to]
+
+    def _body(self, out: Path) -> int:
+        from pymafsam.body.files import convert_body
+
+        if self.to != "ours":
+            raise BadUsage(f"{self.file} is a body; --to {self.to} is for checkpoints.")
+        model = convert_body(self.file, out)
+        vertices, _, betas = model.shape_dirs.shape
+        print(f"{out}: {model.name}, {vertices} vertices, {betas} betas")
+        return 0
+
+    def _described(self, checkpoint: "Checkpoint") -> "Checkpoint":
+        said = {"policy": self.points, "training": self.trained_on}
+        said = {name: value for name, value in said.items() if value is not None}
+        return replace(checkpoint, architecture=replace(checkpoint.architecture, **said))
+
+    def _write(self, checkpoint: "Checkpoint", out: Path) -> None:
+        from pymafsam.network import weights
+
+        if self.to == "ours":
+            weights.write(checkpoint, out, self.precision)
+            return
+        from pymafsam import body
+
+        assert self.body is not None
+        model = body.load(self.body)
+        if self.to == "official":
+            weights.write_official(checkpoint, model, out)
+            return
+        from pymafsam.network import onnx
+
+        onnx.export(checkpoint, model, out, self.opset)
+
+
+def report(checkpoint: "Checkpoint", out: Path) -> None:
+    """Say what was read, what was left out and why, and what was written."""
+    made = checkpoint.architecture
+    bank = "" if checkpoint.bank is None else f", bank of {len(checkpoint.bank)} masks"
+    print(
+        f"{made.network} with {made.backbone}: {made.points} points ({made.policy}), "
+        f"{made.anchors} anchors, {made.joints} joints, {made.betas} betas{bank}"
+    )
+    for reason, count in Counter(checkpoint.left_out.values()).items():
+        names = [name for name, why in checkpoint.left_out.items() if why == reason]
+        print(f"left out {count}: {names[0]}{' …' if count > 1 else ''} ({reason})")
+    print(f"{out} ({out.stat().st_size / 1e6:.1f} MB)")
