@@ -1,0 +1,13 @@
+"""The 2024 selection of points, equal to the reference's to the last bit."""
+
+from random import Random
+
+import numpy as np
+
+from pymafsam.masks import legacy
+
+
+def test_the_2024_policy_draws_the_references_points(parity_pack):
+    golden = np.load(parity_pack / "mask_points.npz")
+    points = legacy.bank_points(golden["mask"], Random(int(golden["seed"])))
+    np.testing.assert_array_equal(points, golden["points"])

@@ -1,0 +1,201 @@
+"""Masks made elsewhere are read in every form, and refused in words."""
+
+import io
+import json
+import os
+import pickle
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pymafsam import rle
+from pymafsam.errors import BadInput, UntrustedFile
+from pymafsam.masks import files
+from pymafsam.records import Person
+
+SIZE = (12, 10)
+LEFT = np.zeros((10, 12), bool)
+LEFT[2:8, 1:5] = True
+RIGHT = np.zeros((10, 12), bool)
+RIGHT[1:9, 7:11] = True
+LABELS = LEFT * np.uint8(1) + RIGHT * np.uint8(2)
+
+
+def polygon(x0, y0, x1, y1):
+    return [[x0, y0, x1, y0, x1, y1, x0, y1]]
+
+
+def write_labels(folder):
+    Image.fromarray(LABELS).save(folder / "a.png")
+
+
+def write_palette(folder):
+    picture = Image.fromarray(LABELS).convert("P")
+    picture.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+    picture.save(folder / "a.png")
+
+
+def write_one_each(folder):
+    for k, inside in enumerate((LEFT, RIGHT)):
+        Image.fromarray(inside.astype(np.uint8) * 255).save(folder / f"a_person{k}.png")
+
+
+def write_numbered(folder):
+    (folder / "a").mkdir()
+    for k, inside in enumerate((LEFT, RIGHT)):
+        Image.fromarray(inside).save(folder / "a" / f"{k}.png")
+
+
+def write_rle(folder):
+    (folder / "a.json").write_text(json.dumps([rle.encode(LEFT), rle.encode(RIGHT)]))
+
+
+def write_polygons(folder):
+    content = [polygon(1, 2, 5, 8), polygon(7, 1, 11, 9)]
+    (folder / "a.json").write_text(json.dumps(content))
+
+
+def write_coco(folder):
+    rows = [
+        {"image_id": 1, "segmentation": polygon(1, 2, 5, 8)},
+        {"image_id": 1, "segmentation": rle.encode(RIGHT)},
+    ]
+    content = {"images": [{"id": 1, "file_name": "x/a.jpg"}], "annotations": rows}
+    (folder / "instances.json").write_text(json.dumps(content))
+
+
+def write_stack(folder):
+    np.save(folder / "a.npy", np.stack([LEFT, RIGHT]))
+
+
+def write_label_array(folder):
+    np.save(folder / "a.npy", LABELS.astype(float))
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        write_labels,
+        write_palette,
+        write_one_each,
+        write_numbered,
+        write_rle,
+        write_polygons,
+        write_coco,
+        write_stack,
+        write_label_array,
+    ],
+)
+def test_every_form_gives_the_same_two_people(tmp_path, write):
+    write(tmp_path)
+    found = files.open_folder(tmp_path).masks("photos/a.jpg", SIZE)
+    assert found is not None
+    np.testing.assert_array_equal(found, [LEFT, RIGHT])
+    assert files.open_folder(tmp_path).masks("b.jpg", SIZE) is None
+
+
+def test_numbered_files_keep_their_order_beyond_ten(tmp_path):
+    for k in range(12):
+        inside = np.zeros((10, 12), bool)
+        inside[0, k] = True
+        Image.fromarray(inside).save(tmp_path / f"a_person{k}.png")
+    found = files.open_folder(tmp_path).masks("a.jpg", SIZE)
+    assert found is not None
+    assert [int(np.argmax(one[0])) for one in found] == list(range(12))
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ([0, 1, 255], "unknown label 255 beside 1"),
+        (list(range(0, 240, 2)), "119 values from 0 to 238: unknown labels"),
+    ],
+)
+def test_unknown_label_values_are_named(tmp_path, values, says):
+    labels = np.resize(np.array(values, np.uint8), (10, 12))
+    Image.fromarray(labels).save(tmp_path / "a.png")
+    with pytest.raises(BadInput, match=says):
+        files.read(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    ("array", "says"),
+    [
+        (np.zeros((2, 3, 4, 5)), "wanted an array"),
+        (np.array(["a"]), "wanted an array"),
+        (np.full((10, 12), 0.5), "holds fractions"),
+        (np.full((1, 10, 12), 7), "unknown labels 7"),
+        (np.full((10, 12), -1), "unknown labels"),
+    ],
+)
+def test_arrays_that_are_no_masks_are_refused(tmp_path, array, says):
+    np.save(tmp_path / "a.npy", array)
+    with pytest.raises(BadInput, match=says):
+        files.read(tmp_path / "a.npy")
+
+
+class _Trap:
+    def __reduce__(self):
+        return os.system, ("touch /tmp/pymafsam-trap",)
+
+
+def test_a_pickle_with_code_inside_is_refused(tmp_path):
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        stream, {"descr": "|O", "fortran_order": False, "shape": ()}
+    )
+    (tmp_path / "a.npy").write_bytes(stream.getvalue() + pickle.dumps(_Trap()))
+    with pytest.raises(UntrustedFile):
+        files.read(tmp_path / "a.npy")
+
+
+def test_colour_pictures_jpegs_and_rubbish_are_refused(tmp_path):
+    Image.new("RGB", SIZE).save(tmp_path / "c.png")
+    with pytest.raises(BadInput, match="colour picture"):
+        files.read(tmp_path / "c.png")
+    Image.new("L", SIZE).save(tmp_path / "c.jpg")
+    with pytest.raises(BadInput, match="JPEG blurs"):
+        files.read(tmp_path / "c.jpg")
+    (tmp_path / "d.png").write_bytes(b"no picture")
+    with pytest.raises(BadInput, match="not a picture"):
+        files.read(tmp_path / "d.png")
+    write_labels(tmp_path)
+    with pytest.raises(BadInput, match="holds 2 people's masks"):
+        files.read_one(tmp_path / "a.png")
+    with pytest.raises(BadInput, match="no mask file"):
+        files.read(tmp_path / "none.png")
+
+
+def test_a_mask_of_another_size_or_an_empty_one_is_named(tmp_path):
+    write_labels(tmp_path)
+    with pytest.raises(BadInput, match=r"Mask 0 of a\.jpg: the mask is 12 x 10 .* 20 x 10"):
+        files.open_folder(tmp_path).masks("a.jpg", (20, 10))
+    np.save(tmp_path / "b.npy", np.zeros((1, 10, 12), bool))
+    with pytest.raises(BadInput, match="empty"):
+        files.open_folder(tmp_path).masks("b.jpg", SIZE)
+
+
+def test_a_folder_without_masks_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="holds no masks"):
+        files.open_folder(tmp_path)
+    with pytest.raises(BadInput, match="no folder of masks"):
+        files.open_folder(tmp_path / "none")
+
+
+def test_masks_go_to_the_people_they_overlap_most(tmp_path):
+    write_labels(tmp_path)
+    alone = files.open_folder(tmp_path).people("a.jpg", SIZE)
+    assert alone is not None
+    np.testing.assert_array_equal([p.box for p in alone], [[1, 2, 5, 8], [7, 1, 11, 9]])
+    people = [
+        Person(box=np.array([6.0, 0, 12, 10]), score=1.0),
+        Person(box=np.array([0.0, 0, 6, 9]), score=1.0),
+        Person(box=np.array([1.0, 2, 2, 8]), score=1.0),
+    ]
+    right, left, nobody = files.assign(people, [LEFT, RIGHT])
+    assert right is not None
+    assert left is not None
+    np.testing.assert_array_equal([right.inside, left.inside], [RIGHT, LEFT])
+    assert nobody is None
+    assert files.assign(people, []) == [None, None, None]

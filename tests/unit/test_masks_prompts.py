@@ -1,0 +1,141 @@
+"""Prompts go to json and back; bad ones are refused in words."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pymafsam.errors import BadInput
+from pymafsam.masks import prompts
+from pymafsam.records import Person, Prompt
+
+SIZE = (40, 30)
+PLACES = st.tuples(st.integers(0, 40), st.integers(0, 30))
+
+
+@st.composite
+def some_prompts(draw):
+    clicks = draw(st.lists(PLACES, max_size=4))
+    mask = np.zeros((30, 40), bool)
+    mask[5:20, 5:30] = True
+    return Prompt(
+        box=draw(st.sampled_from([None, np.array([2.5, 3.0, 30.25, 28.0])])),
+        clicks=np.array(clicks, float) if clicks else None,
+        inside=np.array(draw(st.lists(st.booleans(), min_size=len(clicks), max_size=len(clicks))))
+        if clicks
+        else None,
+        keypoints=draw(st.sampled_from([None, np.array([[1.0, 2, 0.5], [7, 8, 1]])])),
+        mask=draw(st.sampled_from([None, mask])),
+    )
+
+
+@given(some_prompts())
+def test_what_was_prompted_can_be_replayed(prompt):
+    again = prompts.from_json(json.loads(json.dumps(prompts.to_json(prompt))), SIZE)
+    for name in ("box", "clicks", "inside", "keypoints", "mask"):
+        mine, theirs = getattr(prompt, name), getattr(again, name)
+        assert (mine is None) == (theirs is None)
+        if mine is not None:
+            np.testing.assert_array_equal(mine, theirs)
+
+
+def far_mask():
+    mask = np.zeros((30, 40), bool)
+    mask[25:, 35:] = True
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("prompt", "says"),
+    [
+        (Prompt(clicks=np.array([[41.0, 3]])), r"click at \(41, 3\) lies outside.*40 x 30"),
+        (Prompt(clicks=np.array([[3.0, -1]])), "lies outside the picture"),
+        (Prompt(mask=np.zeros((30, 40), bool)), "the mask is empty"),
+        (Prompt(mask=np.ones((20, 40), bool)), "mask is 40 x 20 pixels, its picture 40 x 30"),
+        (Prompt(box=np.array([5.0, 5, 5, 9])), "holds nothing"),
+        (Prompt(box=np.array([5.0, 5, np.nan, 9])), "holds nothing"),
+        (Prompt(box=np.array([50.0, 5, 60, 9])), "lies outside the picture"),
+        (Prompt(box=np.array([0.0, 0, 9, 9]), mask=far_mask()), "box and mask disagree: 0 %"),
+    ],
+)
+def test_prompts_that_make_no_sense_are_refused(prompt, says):
+    with pytest.raises(BadInput, match=rf"Person 3: .*{says}|Person 3:.*{says}"):
+        prompts.check(prompt, SIZE, "Person 3")
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ([1, 2], "wanted an object"),
+        ({"bx": [1, 2, 3, 4]}, "unknown word bx"),
+        ({"box": [1, 2, 3]}, '"box" wants 4 numbers'),
+        ({"box": "all"}, '"box" wants 4 numbers'),
+        ({"clicks": [[1, 2]]}, '"clicks" wants 3 numbers'),
+        ({"clicks": [[1, 2, 2]]}, r"1 \(inside\) or 0 \(outside\), not 2"),
+        ({"clicks": [[1, None, 1]]}, '"clicks" wants 3 numbers'),
+        ({"mask": {"size": [3, 3], "counts": "x"}}, "3 x 3 pixels, its picture 40 x 30"),
+        ({"mask": "nowhere.png"}, "no mask file"),
+    ],
+)
+def test_json_that_is_no_prompt_is_refused(row, says):
+    with pytest.raises(BadInput, match=says):
+        prompts.from_json(row, SIZE)
+
+
+def test_broken_json_is_named_by_line_and_column(tmp_path):
+    path = tmp_path / "p.json"
+    path.write_text('{"pictures": {\n  "a.jpg": [{"box": [1, 2,, 4]}]}}')
+    with pytest.raises(BadInput, match=r"p\.json is not json: .* at line 2, column 27"):
+        prompts.read_file(path)
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(BadInput, match="is not json"):
+        prompts.read_file(path)
+
+
+def test_a_prompts_file_finds_its_pictures_by_path_name_or_stem(tmp_path):
+    path = tmp_path / "p.json"
+    said = {"a/b.jpg": [Prompt(box=np.array([1.0, 2, 3, 4]))], "c.png": []}
+    path.write_text(json.dumps(prompts.file_content(said)))
+    read = prompts.read_file(path)
+    assert prompts.of_picture(read, "a/b.jpg") == [{"box": [1, 2, 3, 4]}]
+    assert prompts.of_picture(read, "elsewhere/c.jpg") == []
+    assert prompts.of_picture(read, "d.jpg") is None
+
+
+def test_coco_annotations_prompt_with_boxes_and_keypoints(tmp_path):
+    path = tmp_path / "coco.json"
+    row = {"image_id": 7, "bbox": [1, 2, 10, 20], "keypoints": [5, 6, 2, 0, 0, 0]}
+    crowd = {"image_id": 7, "bbox": [0, 0, 1, 1], "iscrowd": 1}
+    content = {"images": [{"id": 7, "file_name": "a.jpg"}], "annotations": [row, crowd]}
+    path.write_text(json.dumps(content))
+    (said,) = prompts.read_file(path)["a.jpg"]
+    prompt = prompts.from_json(said, SIZE)
+    assert prompt.box is not None
+    np.testing.assert_array_equal(prompt.box, [1, 2, 11, 22])
+    np.testing.assert_array_equal(prompt.keypoints, [[5, 6, 1], [0, 0, 0]])
+    content["annotations"][0]["image_id"] = 8
+    path.write_text(json.dumps(content))
+    with pytest.raises(BadInput, match="not a COCO annotation file"):
+        prompts.read_file(path)
+
+
+def test_other_json_is_no_prompts_file(tmp_path):
+    path = tmp_path / "p.json"
+    path.write_text("[1, 2]")
+    with pytest.raises(BadInput, match=r"is not a prompts file: wanted .*found \[1, 2\]"):
+        prompts.read_file(path)
+
+
+def test_what_the_user_said_goes_before_what_the_detector_found():
+    found = Person(
+        box=np.array([0.0, 0, 9, 9]),
+        score=0.9,
+        keypoints=np.ones((33, 3)),
+        prompt=Prompt(box=np.array([1.0, 1, 5, 5]), clicks=np.array([[2.0, 2]])),
+    )
+    prompt = prompts.for_person(found)
+    np.testing.assert_array_equal(prompt.box, [1, 1, 5, 5])
+    assert prompt.clicks is not None
+    assert prompt.keypoints is found.keypoints
