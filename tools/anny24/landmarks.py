@@ -4,12 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anny24.skeleton import Linear, TPosed
+from anny24.skeleton import Linear, TPosed, blended, chain, world_turns
 from anny24.source import Source
 from anny24.surface import EYES, MOUTH, connected, rims
 from pymafsam import joints, rotation
 
 MOST_VERTICES = 16  # of a regressor's row
+CANDIDATES = 400  # nearest vertices that a row may use
+SUM_TO_ONE = 100.0  # weight of that equation beside distances in metres
+POSE_SPREAD = 0.35  # radians about each axis of each joint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,15 +115,10 @@ def definitions() -> dict[str, list[list[str]]]:
 
 def posed(points: np.ndarray, weights: np.ndarray, rest: np.ndarray, turns: np.ndarray):
     """Linear blend skinning of (n, 3) points; ``rest`` (24, 3) joints, ``turns`` (24, 3, 3)."""
-    world, place = [], []
-    for j, parent in enumerate(joints.SMPL24_PARENTS):
-        world.append(turns[j] if j == 0 else world[parent] @ turns[j])
-        place.append(
-            rest[0] if j == 0 else place[parent] + world[parent] @ (rest[j] - rest[parent])
-        )
-    shift = np.array([p - w @ r for p, w, r in zip(place, world, rest, strict=True)])
-    blended = np.einsum("vj,jab->vab", weights, np.array(world))
-    return np.einsum("vab,vb->va", blended, points) + weights @ shift
+    joints_at_rest = Linear(template=rest, blend=np.zeros((0, *rest.shape)))
+    world = world_turns(turns)
+    _, shifts = chain(joints_at_rest, world)
+    return np.einsum("vab,vb->va", blended(weights, world), points) + weights @ shifts.template
 
 
 def fitted_rows(
@@ -143,7 +141,7 @@ def fitted_rows(
     everything = points.positions.at(coefficients)
     joint_rows = np.array([points.rows["joint " + n] for n in joints.SMPL24]) > 0
     for person in everything:
-        turns = rotation.from_axis_angle(generator.normal(0, 0.3, (24, 3)))
+        turns = rotation.from_axis_angle(generator.normal(0, POSE_SPREAD, (24, 3)))
         rest = np.array([person[row][0] for row in joint_rows])
         moved = posed(person, points.weights, rest, turns)
         seen = posed(person[kept], kept_weights, rest, turns)
@@ -172,20 +170,17 @@ def _row(surface: np.ndarray, aim: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from scipy.optimize import nnls
 
     distance = np.linalg.norm(surface - aim[:, None], axis=-1).mean(axis=0)
-    near = np.argsort(distance, kind="stable")[:300]
-    for most in (len(near), 40, MOST_VERTICES):
-        matrix = np.vstack(
-            [
-                surface[:, near].transpose(0, 2, 1).reshape(-1, len(near)),
-                np.full((1, len(near)), 100.0),
-            ]
-        )
-        weights = nnls(matrix, np.r_[aim.ravel(), 100.0])[0]
-        order = np.argsort(-weights, kind="stable")[:most]
-        order = order[weights[order] > 0]
-        near, weights = near[order], weights[order]
-    near, weights = near[:MOST_VERTICES], weights[:MOST_VERTICES]
-    return near, weights / weights.sum()
+    near = np.argsort(distance, kind="stable")[:CANDIDATES]
+    while True:
+        equations = surface[:, near].transpose(0, 2, 1).reshape(-1, len(near))
+        equations = np.vstack([equations, np.full((1, len(near)), SUM_TO_ONE)])
+        weights = nnls(equations, np.r_[aim.ravel(), SUM_TO_ONE], maxiter=20_000)[0]
+        near, weights = near[weights > 0], weights[weights > 0]
+        if len(near) <= MOST_VERTICES:
+            return near, weights / weights.sum()
+        # A quarter at a time: the rest can then take over from those that leave.
+        most = max(MOST_VERTICES, len(near) * 3 // 4)
+        near = near[np.argsort(-weights, kind="stable")[:most]]
 
 
 def _of_side(key, fitted, mirror):
@@ -219,8 +214,10 @@ def anchors(template: np.ndarray, mirror: np.ndarray, count: int) -> np.ndarray:
     start = int(template[:, 1].argmax())
     chosen = [start]
     distance = np.linalg.norm(template - template[start], axis=1)
+    # Beside the seam a vertex and its image would be too close together.
+    lone = (np.abs(template[:, 0]) < 0.012) & (mirror != np.arange(len(mirror)))
     while len(chosen) < count:
-        far = int(distance.argmax())
+        far = int(np.where(lone, 0, distance).argmax())
         for v in dict.fromkeys([far, int(mirror[far])]):
             chosen.append(v)
             distance = np.minimum(distance, np.linalg.norm(template - template[v], axis=1))

@@ -5,19 +5,23 @@ import numpy as np
 from anny24.skeleton import Linear
 
 
-def components(points: Linear, coefficients: np.ndarray, count: int) -> Linear:
+def components(
+    points: Linear, coefficients: np.ndarray, count: int, weights: np.ndarray | None = None
+) -> Linear:
     """Mean and the first ``count`` principal directions, each scaled to one deviation.
 
     The points are linear in the coefficients, so the exact components follow from the
-    coefficients' covariance. Signs: a positive beta makes the person taller.
+    coefficients' covariance. ``weights`` says how much an error of each point matters (squared).
+    Signs: a positive beta makes the person taller.
     """
+    weight = np.ones((len(points.template), 1)) if weights is None else weights[:, None]
     mean = coefficients.mean(axis=0)
     spread = np.linalg.cholesky(
         np.cov(coefficients, rowvar=False, bias=True) + 1e-12 * np.eye(len(mean))
     )
-    flat = spread.T @ points.blend.reshape(len(mean), -1)
+    flat = spread.T @ (points.blend * weight).reshape(len(mean), -1)
     _, deviation, directions = np.linalg.svd(flat, full_matrices=False)
-    blend = (deviation[:count, None] * directions[:count]).reshape(count, -1, 3)
+    blend = (deviation[:count, None] * directions[:count]).reshape(count, -1, 3) / weight
     template = points.at(mean[None])[0]
     top, bottom = template[:, 1].argmax(), template[:, 1].argmin()
     taller = np.sign(blend[:, top, 1] - blend[:, bottom, 1])

@@ -147,7 +147,7 @@ def t_posed(source: Source, mean: np.ndarray) -> TPosed:
 
     rest = Linear(template=source.heads, blend=source.heads_blend)
     joints = rest.combined(joint_rows(source.bones))
-    posed, shifts = _chain(joints, turns)
+    posed, shifts = chain(joints, turns)
     heads_weights = np.eye(len(SMPL24))[owner]
     skin = Linear(template=source.template, blend=source.blend)
     pelvis = posed.combined(np.eye(len(SMPL24))[:1])
@@ -161,8 +161,8 @@ def t_posed(source: Source, mean: np.ndarray) -> TPosed:
     )
 
 
-def _chain(joints: Linear, turns: np.ndarray) -> tuple[Linear, Linear]:
-    """Posed joints and, per joint, the shift s of its transform x -> turn x + s."""
+def chain(joints: Linear, turns: np.ndarray) -> tuple[Linear, Linear]:
+    """Posed joints and, per joint, the shift s of its transform x -> turn x + s (world turns)."""
 
     def run(rest):
         posed = np.empty_like(rest)
@@ -177,11 +177,24 @@ def _chain(joints: Linear, turns: np.ndarray) -> tuple[Linear, Linear]:
     return Linear(template=template, blend=blend), Linear(template=shift, blend=shift_blend)
 
 
+def world_turns(turns: np.ndarray) -> np.ndarray:
+    """Rotations relative to the parent -> rotations in the world, (24, 3, 3)."""
+    world = np.empty_like(turns)
+    for j, parent in enumerate(SMPL24_PARENTS):
+        world[j] = turns[j] if j == 0 else world[parent] @ turns[j]
+    return world
+
+
+def blended(weights: np.ndarray, turns: np.ndarray) -> np.ndarray:
+    """(n, 3, 3) the matrix that linear blend skinning applies to each point."""
+    return np.einsum("vj,jab->vab", weights, turns)
+
+
 def _skinned(points: Linear, weights: np.ndarray, turns: np.ndarray, shifts: Linear) -> Linear:
-    blended = np.einsum("vj,jab->vab", weights, turns)
+    matrix = blended(weights, turns)
 
     def run(rest, shift):
-        return np.einsum("vab,...vb->...va", blended, rest) + weights @ shift
+        return np.einsum("vab,...vb->...va", matrix, rest) + weights @ shift
 
     return Linear(
         template=run(points.template, shifts.template), blend=run(points.blend, shifts.blend)

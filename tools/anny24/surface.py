@@ -82,10 +82,18 @@ def closed_half(
 
 
 class Collapser:
-    """One half of the surface under simplification; ``shapes`` (k, n, 3) are k bodies at once."""
+    """One half of the surface under simplification; ``shapes`` (k, n, 3) are k bodies at once.
 
-    def __init__(self, shapes: np.ndarray, faces: np.ndarray, importance: np.ndarray):
+    ``importance`` weights the faces' errors, ``evenness`` (n,) a vertex's share in keeping edges
+    short where the surface is flat.
+    """
+
+    def __init__(
+        self, shapes: np.ndarray, faces: np.ndarray, importance: np.ndarray, evenness: np.ndarray
+    ):
         self.shapes = shapes
+        self.points = np.concatenate([shapes, np.ones((*shapes.shape[:2], 1))], axis=-1)
+        self.evenness = evenness
         self.seam = np.abs(shapes[0, :, 0]) < 1e-7
         self.triangles = {i: tuple(f) for i, f in enumerate(faces.tolist())}
         self.around: dict[int, set[int]] = {}
@@ -93,7 +101,6 @@ class Collapser:
             for v in face:
                 self.around.setdefault(v, set()).add(i)
         self.quadrics = self._quadrics(faces, importance)
-        self.spread = self._spread(faces, importance)
 
     def _quadrics(self, faces: np.ndarray, importance: np.ndarray) -> np.ndarray:
         """(n, k, 4, 4): sums of area-weighted squared distances to the planes around a vertex."""
@@ -108,13 +115,6 @@ class Collapser:
         for corner in range(3):
             np.add.at(total, faces[:, corner], quadric)
         return total
-
-    def _spread(self, faces: np.ndarray, importance: np.ndarray) -> np.ndarray:
-        """(n,) importance of a vertex: the mean of its faces'."""
-        total, count = np.zeros(self.shapes.shape[1]), np.zeros(self.shapes.shape[1])
-        np.add.at(total, faces, importance[:, None])
-        np.add.at(count, faces, 1)
-        return total / np.maximum(count, 1)
 
     def neighbours(self, vertex: int) -> set[int]:
         """Vertices joined to ``vertex`` by an edge."""
@@ -156,13 +156,21 @@ class Collapser:
         corners = self.shapes[:, faces]
         return np.cross(corners[:, :, 1] - corners[:, :, 0], corners[:, :, 2] - corners[:, :, 0])
 
-    def cost(self, gone: int, kept: int, evenness: float) -> float:
-        """Squared distance to the planes of both, plus a little for long edges on flat places."""
-        quadric = self.quadrics[gone] + self.quadrics[kept]
-        point = np.concatenate([self.shapes[:, kept], np.ones((len(self.shapes), 1))], axis=1)
-        error = np.einsum("ka,kab,kb->", point, quadric, point) / len(self.shapes)
-        length = np.sum((self.shapes[0, gone] - self.shapes[0, kept]) ** 2)
-        return float(error + evenness * self.spread[gone] * length**2)
+    def costs(self, vertex: int, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Prices of merging ``vertex`` into each of ``others`` and each of them into it.
+
+        Squared distances to the planes of both, plus a little for long edges on flat places.
+        """
+        both = self.quadrics[vertex] + self.quadrics[others]
+        ends = self.points[:, others].swapaxes(0, 1)
+        out = np.einsum("nka,nkab,nkb->n", ends, both, ends)
+        here = self.points[:, vertex]
+        into = np.einsum("ka,nkab,kb->n", here, both, here)
+        length = np.sum((self.shapes[0, vertex] - self.shapes[0, others]) ** 2, axis=-1) ** 2
+        return (
+            out / len(self.shapes) + self.evenness[vertex] * length,
+            into / len(self.shapes) + self.evenness[others] * length,
+        )
 
     def merge(self, gone: int, kept: int) -> None:
         """Replace ``gone`` by ``kept`` in every face; the faces on their edge vanish."""
@@ -196,17 +204,16 @@ def empty_pocket(half: Collapser, lining: np.ndarray, faces: np.ndarray) -> None
         inside.discard(gone)
 
 
-def simplify(half: Collapser, wanted: int, evenness: float, fixed: set[int]) -> None:
+def simplify(half: Collapser, wanted: int) -> None:
     """Merge the cheapest edges until the whole body has at most ``wanted`` vertices."""
     version = dict.fromkeys(half.around, 0)
     queue: list[tuple[float, int, int, int, int]] = []
 
     def push(vertex: int) -> None:
-        for other in half.neighbours(vertex):
-            for gone, kept in ((vertex, other), (other, vertex)):
-                if gone not in fixed:
-                    price = half.cost(gone, kept, evenness)
-                    heapq.heappush(queue, (price, gone, kept, version[gone], version[kept]))
+        others = np.array(sorted(half.neighbours(vertex)))
+        for other, out, into in zip(others.tolist(), *half.costs(vertex, others), strict=True):
+            heapq.heappush(queue, (out, vertex, other, version[vertex], version[other]))
+            heapq.heappush(queue, (into, other, vertex, version[other], version[vertex]))
 
     for vertex in sorted(half.around):
         push(vertex)
@@ -235,3 +242,28 @@ def mirrored(half: Collapser, mirror: np.ndarray) -> Skin:
     place[vertices] = np.arange(len(vertices))
     both = np.vstack([faces, mirror[faces][:, ::-1]])
     return Skin(vertices=vertices, faces=place[both], mirror=place[mirror[vertices]])
+
+
+def distance_to_surface(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """(n,) distance of points to a mesh: exact on the faces whose centres are nearest."""
+    from scipy.spatial import cKDTree
+
+    corners = vertices[faces]
+    _, near = cKDTree(corners.mean(axis=1)).query(points, k=25)
+    return np.min([_to_triangle(points, corners[near[:, i]]) for i in range(near.shape[1])], axis=0)
+
+
+def _to_triangle(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-15)
+    height = np.sum((points - corners[:, 0]) * normal, axis=1)
+    inside = np.ones(len(points), bool)
+    nearest = np.full(len(points), np.inf)
+    for i in range(3):
+        start, edge = corners[:, i], corners[:, (i + 1) % 3] - corners[:, i]
+        offset = points - start
+        inside &= np.sum(np.cross(edge, offset) * normal, axis=1) >= 0
+        share = np.sum(offset * edge, axis=1) / np.maximum(np.sum(edge**2, axis=1), 1e-15)
+        gap = offset - np.clip(share, 0, 1)[:, None] * edge
+        nearest = np.minimum(nearest, np.linalg.norm(gap, axis=1))
+    return np.where(inside, np.abs(height), nearest)

@@ -75,7 +75,7 @@ def skin(
     _check(model, pose)
     batch = pose.rotations.shape[:-3]
     turns = pose.rotations.astype(np.float32, copy=False).reshape(-1, len(model.parents), 3, 3)
-    betas = pose.shape.astype(np.float32, copy=False).reshape(-1, pose.shape.shape[-1])
+    betas = pose.shape.astype(np.float32, copy=False).reshape(len(turns), pose.shape.shape[-1])
     posed, shifts, world = _chain(model, turns, betas)
     chosen = slice(None) if vertices is None else vertices
     rest = _rest(model, turns, betas, chosen)
@@ -116,8 +116,8 @@ def _chain(model: BodyModel, turns: np.ndarray, betas: np.ndarray):
 
 def _moved(directions: np.ndarray, amounts: np.ndarray) -> np.ndarray:
     """(n, 3, b) directions by (people, up to b) amounts -> (people, n, 3)."""
-    used = directions[..., : amounts.shape[1]].reshape(-1, amounts.shape[1])
-    return (used @ amounts.T).T.reshape(len(amounts), -1, 3)
+    used = directions[..., : amounts.shape[1]].reshape(3 * len(directions), amounts.shape[1])
+    return (used @ amounts.T).T.reshape(len(amounts), len(directions), 3)
 
 
 def _apply(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
