@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pymafsam import boxes, crops
+from pymafsam import boxes, crops, joints, mirror, rotation
+from pymafsam.body import smpl
 
 CROPS = range(7)
 UPRIGHT = range(4)
@@ -86,3 +87,39 @@ def test_boxes_of_a_keypoint_track_are_the_references(golden):
     assert (track.first, track.end) == tuple(golden["sb_range"])
     np.testing.assert_allclose(track.rows, golden["sb_params"], atol=1e-9)
     np.testing.assert_allclose(boxes.smooth(track.rows), golden["sb_smooth"], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("flipped", "layout"),
+    [("kp24_flip", "j24"), ("kp24_flip_smpl", "smpl24"), ("kp49_flip", "j49")],
+)
+def test_mirrored_keypoints_are_the_references(golden, flipped, layout):
+    given = golden["kp49" if "49" in flipped else "kp24"]
+    np.testing.assert_array_equal(mirror.points(given, layout), golden[flipped])
+
+
+def test_mirrored_poses_are_the_references(golden):
+    pose = golden["pose72"].reshape(24, 3)
+    np.testing.assert_array_equal(mirror.axis_angles(pose).ravel(), golden["pose72_flip"])
+    matrices = mirror.rotations(rotation.from_axis_angle(pose))
+    wanted = rotation.from_axis_angle(golden["pose72_flip"].reshape(24, 3))
+    np.testing.assert_allclose(matrices, wanted, atol=1e-9)
+
+
+def test_turned_poses_are_the_references(golden):
+    root = rotation.from_axis_angle(golden["rot_aa_in"])
+    found = rotation.to_axis_angle(mirror.turned(root, float(golden["rot_aa_deg"])))
+    np.testing.assert_allclose(found, golden["rot_aa_out"], atol=1e-6)
+
+
+def test_orders_of_joints_are_the_references(golden):
+    flips = {"SMPL_JOINTS": "smpl24", "J24": "j24", "J49": "j49"}
+    for name, layout in flips.items():
+        np.testing.assert_array_equal(
+            joints.flip_permutation(layout), golden[f"const_{name}_FLIP_PERM"]
+        )
+    by_joint = 3 * joints.flip_permutation("smpl24")[:, None] + np.arange(3)
+    np.testing.assert_array_equal(by_joint.ravel(), golden["const_SMPL_POSE_FLIP_PERM"])
+    np.testing.assert_array_equal(joints.mapping("j24", "coco17"), golden["const_J24_TO_JCOCO"])
+    np.testing.assert_array_equal(joints.mapping("h36m17", "lsp14"), golden["const_H36M_TO_J14"])
+    np.testing.assert_array_equal(smpl.JOINTS49, golden["const_joint_map_49"])

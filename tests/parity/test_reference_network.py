@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pymafsam import body
+from pymafsam import body, points
 from pymafsam.records import Mesh
 
 torch = pytest.importorskip("torch")
@@ -45,7 +45,7 @@ def network(checkpoint, smpl):
 
 @pytest.fixture(scope="module")
 def output(network, golden):
-    grid = torch.from_numpy(official.uniform()[0].T.copy())
+    grid = torch.from_numpy(points.grid())
     images = torch.from_numpy(golden["image"])
     with torch.no_grad():
         return network(images, grid.expand(len(images), -1, -1), meshes=True, dense=True)
@@ -123,16 +123,16 @@ def test_each_reading_looks_and_reads_as_the_references(network, output, golden)
     with torch.no_grad():
         maps = network.backbone(torch.from_numpy(golden["image"]))
         for index, (features, read) in enumerate(zip(maps, network.readers, strict=True)):
-            points = golden[f"points_{index}"]
+            places = golden[f"points_{index}"]
             if index:
                 looked = network.look(output.rounds[index]).numpy()
-                np.testing.assert_allclose(looked, points, **CLOSE)
-            found = read(features, torch.from_numpy(points))
+                np.testing.assert_allclose(looked, places, **CLOSE)
+            found = read(features, torch.from_numpy(places))
             np.testing.assert_allclose(found, golden[f"ref_feature_{index}"], **FEATURES)
 
 
 def test_the_grid_of_the_first_reading_is_walked_column_by_column(golden):
-    np.testing.assert_allclose(official.uniform()[0].T, golden["points_0"][0], atol=1e-7)
+    np.testing.assert_allclose(points.grid(), golden["points_0"][0], atol=1e-7)
 
 
 @pytest.mark.parametrize("offset", OFFSETS)
@@ -145,18 +145,18 @@ def test_points_from_the_bank_give_the_references_bodies(
     with np.load(parity_pack / f"net_pymafsam_off{offset}.npz") as file:
         wanted = dict(file)
     assert int(wanted["mask_offset"]) == offset
-    points = torch.from_numpy(checkpoint.bank[offset : offset + 2])
-    np.testing.assert_array_equal(points, wanted["points_0"])
+    looked = torch.from_numpy(points.from_bank(checkpoint.bank, row=offset, count=2))
+    np.testing.assert_array_equal(looked, wanted["points_0"])
     with torch.no_grad():
         images = torch.from_numpy(wanted.get("image", golden["image"]))
-        found = network(images, points, meshes=True)
+        found = network(images, looked, meshes=True)
     for stage, estimate in enumerate(found.rounds):
         check_round(estimate, wanted, stage)
     assert "verts" in names_of(wanted, 3)
 
 
 def test_anchors_alone_give_the_same_bodies_as_whole_meshes(network, output, golden):
-    grid = torch.from_numpy(official.uniform()[0].T.copy()).expand(2, -1, -1)
+    grid = torch.from_numpy(points.grid()).expand(2, -1, -1)
     with torch.no_grad():
         quick = network(torch.from_numpy(golden["image"]), grid)
     assert [e.vertices is None for e in quick.rounds] == [True, True, True, False]
@@ -173,10 +173,10 @@ def unit(parity_pack: Path) -> dict[str, np.ndarray]:
 
 def test_sampling_and_compressing_features_are_the_references(network, unit, smpl):
     features = torch.from_numpy(unit["maf_im_feat"])
-    points = torch.from_numpy(unit["maf_points"])
-    np.testing.assert_allclose(sample(features, points), unit["maf_point_feat"], **UNIT)
+    places = torch.from_numpy(unit["maf_points"])
+    np.testing.assert_allclose(sample(features, places), unit["maf_point_feat"], **UNIT)
     with torch.no_grad():
-        found = network.readers[1](features, points)
+        found = network.readers[1](features, places)
         np.testing.assert_allclose(found, unit["maf_sampling_out"], **UNIT)
     anchors = smpl.template[smpl.anchors]
     np.testing.assert_allclose(anchors, unit["maf_ds_verts"], **UNIT)
@@ -185,9 +185,9 @@ def test_sampling_and_compressing_features_are_the_references(network, unit, smp
 def test_reading_at_the_projected_mesh_is_the_references(network, unit):
     reader: Reader = network.readers[2]
     anchors = torch.from_numpy(unit["maf_ds_verts"]).expand(2, -1, -1)
-    points = geometry.project(anchors, torch.from_numpy(unit["maf_cam"]))
+    places = geometry.project(anchors, torch.from_numpy(unit["maf_cam"]))
     with torch.no_grad():
-        found = reader(torch.from_numpy(unit["maf_im_feat"]), points)
+        found = reader(torch.from_numpy(unit["maf_im_feat"]), places)
     np.testing.assert_allclose(found, unit["maf_forward_out"], **UNIT)
 
 
@@ -202,8 +202,8 @@ def test_skinning_in_torch_is_the_references(parity_pack, smpl):
     vertices, joints = skin(turns, shape)
     np.testing.assert_allclose(vertices, wanted["neutral_verts"], **UNIT)
     np.testing.assert_allclose(joints, wanted["neutral_smpl_joints24"], **UNIT)
-    points = Keypoints(smpl.regressors["j49"])(vertices, joints)
-    np.testing.assert_allclose(points, wanted["neutral_joints49"], **UNIT)
+    found = Keypoints(smpl.regressors["j49"])(vertices, joints)
+    np.testing.assert_allclose(found, wanted["neutral_joints49"], **UNIT)
 
 
 @pytest.mark.parametrize("variant", ["pymaf", "pymafsam"])

@@ -23,7 +23,7 @@ class FirstLook:
     def of(
         cls, architecture: Architecture, bank: np.ndarray | None, policy: str, seed: int = 0
     ) -> "FirstLook":
-        """``auto`` looks as the network was trained to; a bank gives its row number ``seed``.
+        """``auto`` looks as the network was trained to; ``seed`` picks the one row of a bank.
 
         Raises BadUsage for an unknown policy, or one that the network cannot follow.
         """
@@ -35,7 +35,9 @@ class FirstLook:
                 "--points bank: these weights come without a bank of points "
                 "(masks_points of PyMAFSAM). Choose grid or mask."
             )
-        fixed = choosing.grid() if bank is None or chosen != "bank" else bank[seed % len(bank)]
+        fixed = choosing.grid()
+        if bank is not None and chosen == "bank":
+            fixed = choosing.from_bank(bank, seed=seed)[0]
         if architecture.points not in (0, len(fixed)):
             raise BadUsage(
                 f"The network reads {architecture.points} points; {chosen} gives {len(fixed)}."
@@ -48,4 +50,4 @@ class FirstLook:
         """Points in [-1, 1] of the crop for a person with that mask (crop pixels)."""
         if self.policy != "mask" or inside is None:
             return self.fixed
-        return choosing.mask(inside).astype(np.float32, copy=False)
+        return choosing.from_mask(inside)

@@ -13,6 +13,7 @@ import numpy as np
 from pymafsam.body import BodyModel, Regressor, smpl
 from pymafsam.errors import BadInput
 from pymafsam.network.architecture import Architecture
+from pymafsam.points import grid
 
 Tensors = Mapping[str, np.ndarray]
 
@@ -110,7 +111,9 @@ def official(
         if theirs := renamed(name, back):
             out[theirs] = array
     bank = tensors.get("bank")
-    out["points_grid" if bank is None else "masks_points"] = uniform() if bank is None else bank
+    out["points_grid" if bank is None else "masks_points"] = (
+        grid().T[None] if bank is None else bank
+    )
     cuts = np.cumsum([6 * architecture.joints, architecture.betas])
     means = np.split(tensors["mean"], cuts, axis=1)
     for stage in STAGES:
@@ -164,12 +167,6 @@ def renamed(name: str, prefixes: Mapping[str, str]) -> str | None:
     """``name`` with the one prefix it has replaced; None when it has none of them."""
     head = next((prefix for prefix in prefixes if name.startswith(prefix)), None)
     return None if head is None else prefixes[head] + name[len(head) :]
-
-
-def uniform() -> np.ndarray:
-    """Their buffer of the 21 x 21 grid: (1, 2, 441), x the slow axis."""
-    line = np.linspace(-1, 1, 21, dtype=np.float32)
-    return np.stack([np.repeat(line, 21), np.tile(line, 21)])[None]
 
 
 def selection(chosen: np.ndarray, vertices: int) -> np.ndarray:
