@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from pymafsam import joints
 from pymafsam.body import BodyModel
 from pymafsam.fitting.chain import Points
 from pymafsam.fitting.objective import Evidence
-from pymafsam.records import Camera, Inside, Person
+from pymafsam.records import Camera, Person
 
 FEET = ("left_big_toe", "right_big_toe", "left_heel", "right_heel")
 HANDS = ("left_hand", "right_hand")
@@ -53,10 +53,29 @@ LINKS: tuple[tuple[str, str, float], ...] = (
     ("right_shoulder", "right_ear", 0.5),
 )
 
-SIGMA = 0.012  # of the square root of the box's area: one deviation of a keypoint
-UNSURE = 0.3  # weight of a keypoint inside the picture that its network calls invisible
-OUTSIDE = 0.05  # the same outside the picture, for metric bones
+SIGMA = 0.02  # of the square root of the box's area: one deviation of a keypoint
 FADE = 0.1  # shares of the box's size over which a keypoint beyond the picture's edge fades
+
+
+SUPPORT = ("left_knee", "right_knee", "left_ankle", "right_ankle")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """How the confidence of a keypoint becomes its weight: a logistic curve.
+
+    ``middle`` and ``width`` follow the errors of BlazePose's keypoints on COCO by the height of
+    their heatmap's maximum (docs/results/fit.md); ``metric_floor`` is what is left of a metric
+    landmark nobody sees.
+    """
+
+    middle: float = 0.6
+    width: float = 0.09
+    metric_floor: float = 0.05
+
+    def of(self, confidence: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+        """Weights between 0 and 1."""
+        return 1 / (1 + np.exp((self.middle - confidence) / self.width))
 
 
 def landmark_points(model: BodyModel) -> Points:
@@ -78,6 +97,42 @@ def link_matrix() -> Float[np.ndarray, "points links"]:
         matrix[LANDMARKS.index(start), column] = 1.0
         matrix[LANDMARKS.index(end), column] = -1.0
     return matrix
+
+
+def torso_row() -> Float[np.ndarray, "points"]:
+    """Coefficients of the vector from the middle of the hips to that of the shoulders."""
+    row = np.zeros(len(LANDMARKS))
+    for side in ("left", "right"):
+        row[LANDMARKS.index(f"{side}_shoulder")] = 0.5
+        row[LANDMARKS.index(f"{side}_hip")] = -0.5
+    return row
+
+
+# The landmark at the far end of the part that a joint moves; the trunk and head are always seen.
+FAR_END: Mapping[str, str] = {
+    "pelvis": "hip",
+    "hip": "knee",
+    "knee": "ankle",
+    "ankle": "ankle",
+    "foot": "ankle",
+    "shoulder": "elbow",
+    "elbow": "wrist",
+    "wrist": "wrist",
+    "hand": "wrist",
+}
+
+
+def far_ends(model: BodyModel, vertices: Int[np.ndarray, "points"]) -> Int[np.ndarray, "points"]:
+    """For surface vertices, the landmark their limb leads to; ``len(LANDMARKS)`` on the trunk."""
+    names = [joints.SMPL24[j] for j in np.argmax(model.weights[vertices], axis=1)]
+    rows = []
+    for name, place in zip(names, model.template[vertices], strict=True):
+        side, _, part = name.partition("_")
+        if name == "pelvis":
+            side, part = ("left" if place[0] > 0 else "right"), name
+        end = FAR_END.get(part)
+        rows.append(LANDMARKS.index(f"{side}_{end}") if end else len(LANDMARKS))
+    return np.array(rows)
 
 
 def correspondence(layout: str) -> Float[np.ndarray, "points keypoints"]:
@@ -118,9 +173,7 @@ def landmarks_of(person: Person) -> Seen:
     )
 
 
-def gather_evidence(
-    people: Sequence[Person], masks: Sequence[Inside | None], camera: Camera
-) -> Evidence:
+def gather_evidence(people: Sequence[Person], camera: Camera, trust: "Trust") -> Evidence:
     """Weights everything that is known about each person.
 
     A keypoint that is both invisible and outside the picture is the network's invention: it gets
@@ -134,9 +187,8 @@ def gather_evidence(
     confidence = np.stack([s.confidence for s in seen])
     known = np.stack([s.known for s in seen])
     inside = _inside_picture(picture, side, camera)
-    floor = UNSURE * inside
-    weight = known * (floor + (1 - floor) * confidence) * np.where(inside > 0, 1.0, confidence)
-    ends = known * (OUTSIDE + (1 - OUTSIDE) * np.maximum(confidence, inside))
+    weight = known * inside * trust.of(confidence)
+    ends = known * np.maximum(trust.metric_floor, weight)
     metric = np.stack([s.metric for s in seen])
     measured = np.array([float(s.has_metric) for s in seen])
     links = link_matrix()
@@ -149,6 +201,7 @@ def gather_evidence(
         bones=np.einsum("pkc,kl->plc", metric, links),
         bone_weight=measured[:, None] * importance * np.minimum(ends[:, starts], ends[:, stops]),
         view=_ray_frames(boxes, camera),
+        unsupported=1 - weight[:, [LANDMARKS.index(name) for name in SUPPORT]].max(axis=1),
     )
 
 

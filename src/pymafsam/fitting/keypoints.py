@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from pymafsam import joints, rotation
 from pymafsam.body import BodyModel, place
@@ -17,9 +17,12 @@ from pymafsam.errors import BadUsage
 from pymafsam.fitting.chain import Points, Skeleton, State, articulate, ride
 from pymafsam.fitting.evidence import (
     LANDMARKS,
+    Trust,
+    far_ends,
     gather_evidence,
     landmark_points,
     link_matrix,
+    torso_row,
 )
 from pymafsam.fitting.objective import Evidence, Objective, Settings
 from pymafsam.fitting.priors import Prior
@@ -52,6 +55,7 @@ class KeypointFit:
         settings: Settings | None = None,
         schedule: Schedule | None = None,
         prior: Prior | None = None,
+        trust: Trust | None = None,
     ):
         self.model = model
         self.settings = settings or Settings()
@@ -59,8 +63,11 @@ class KeypointFit:
         self.skeleton = Skeleton.of(model, FIXED)
         self.prior = prior or Prior.of(self.skeleton)
         self.landmarks = landmark_points(model)
-        self.surface = _surface(model)
-        self.links = link_matrix()
+        surface = _surface(model)
+        self.surface = Points.on_surface(model, surface[:, None], np.ones((len(surface), 1)))
+        self.far_ends = far_ends(model, surface)
+        self.links, self.torso = link_matrix(), torso_row()
+        self.trust = trust or Trust()
 
     def estimate(
         self, people: Sequence[Person], masks: Sequence[Mask | None], camera: Camera
@@ -105,11 +112,12 @@ class KeypointFit:
         self, people: Sequence[Person], masks: Sequence[Inside | None], camera: Camera
     ) -> tuple[State, Float[np.ndarray, "people"]]:
         """Poses, shapes and places of the people, and the energy each is left with."""
-        evidence = gather_evidence(people, masks, camera)
+        evidence = gather_evidence(people, camera, self.trust)
         problem = Objective(
             skeleton=self.skeleton,
             landmarks=self.landmarks,
             links=self.links,
+            torso=self.torso,
             prior=self.prior,
             evidence=evidence,
             camera=camera,
@@ -122,7 +130,9 @@ class KeypointFit:
         state, energy = minimise(problem, state, free, schedule.picture)
         if self.settings.silhouette > 0 and any(mask is not None for mask in masks):
             outline = Outline.of(masks, evidence.pixel, camera)
-            whole = replace(problem, surface=self.surface, outline=outline)
+            seen = np.pad(evidence.seen_weight, ((0, 0), (0, 1)), constant_values=1.0)
+            support = seen[:, self.far_ends]
+            whole = replace(problem, surface=self.surface, outline=outline, support=support)
             state, _ = minimise(whole, state, free, schedule.silhouette)
             energy = problem(state).energy
         return state, energy
@@ -169,7 +179,7 @@ class KeypointFit:
         return ride(self.landmarks, posed, state.betas).sum(axis=1)
 
 
-def _surface(model: BodyModel) -> Points:
+def _surface(model: BodyModel) -> Int[np.ndarray, "points"]:
     """A subset of the anchors, spread by farthest points in the rest pose."""
     anchors = np.asarray(model.anchors)
     places = np.asarray(model.template, np.float64)[anchors]
@@ -179,8 +189,7 @@ def _surface(model: BodyModel) -> Points:
         gap = np.sum((places - places[chosen[-1]]) ** 2, axis=1)
         distance = np.minimum(distance, gap)
         chosen.append(int(np.argmax(distance)))
-    vertices = anchors[np.sort(chosen)][:, None].astype(np.int64)
-    return Points.on_surface(model, vertices, np.ones(vertices.shape, np.float32))
+    return anchors[np.sort(chosen)].astype(np.int64)
 
 
 def _of_torso(column: Float[np.ndarray, "points"]) -> float:

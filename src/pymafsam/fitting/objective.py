@@ -51,15 +51,17 @@ class Evidence:
     bones: Float[np.ndarray, "people links 3"]
     bone_weight: Float[np.ndarray, "people links"]
     view: Float[np.ndarray, "people 3 3"]
+    unsupported: Float[np.ndarray, "people"]  # 1: nothing is seen of the legs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Weights of the terms; lengths in metres, Cauchy widths in standard deviations."""
 
-    seen_width: float = 10.0
+    seen_width: float = 6.0
     bone_sigma: tuple[float, float, float] = (0.15, 0.15, 0.10)  # across, across, along the ray
     bone_width: float = 3.0
+    lean: float = 0.06  # metres the torso may lean along the ray when the legs are unseen
     silhouette: float = 0.1
     silhouette_width: float = 4.0
 
@@ -71,6 +73,7 @@ class Objective:
     skeleton: Skeleton
     landmarks: Points
     links: Float[np.ndarray, "points links"]  # every bone as a difference of landmarks
+    torso: Float[np.ndarray, "points"]  # the same from the hips to the shoulders
     prior: Prior
     evidence: Evidence
     camera: Camera
@@ -78,6 +81,7 @@ class Objective:
     use_picture: bool = True
     surface: Points | None = None
     outline: Outline | None = None
+    support: Float[np.ndarray, "people surface"] | None = None  # how far each may be believed
 
     def __call__(self, state: State) -> Normal:
         """Energy and normal equations at ``state``."""
@@ -86,6 +90,7 @@ class Objective:
         points = parts.sum(axis=1)
         derivative = jacobian(self.skeleton, self.landmarks, posed, parts)
         total = metric(self.evidence, self.links, points, derivative, self.settings)
+        total = total.plus(lean(self.evidence, self.torso, points, derivative, self.settings))
         total = total.plus(habit(self.prior, self.skeleton, state))
         if self.use_picture:
             total = total.plus(
@@ -98,10 +103,11 @@ class Objective:
     def _silhouette(self, posed: Posed, state: State) -> Normal:
         assert self.surface is not None
         assert self.outline is not None
+        assert self.support is not None
         parts = ride(self.surface, posed, state.betas)
         points = parts.sum(axis=1)
         picture, _ = _perspective(points, self.camera)
-        pull = self.outline.pull(picture, self.settings.silhouette_width)
+        pull = self.outline.pull(picture, self.support, self.settings.silhouette_width)
         derivative = jacobian(self.skeleton, self.surface, posed, parts)
         slope = _projected(points, derivative, self.camera)
         scale = np.sqrt(self.settings.silhouette * pull.weight)[:, None]
@@ -165,6 +171,23 @@ def metric(
     energy, factor = robust(residual, evidence.bone_weight, settings.bone_width)
     normal = gather(slope * factor[:, None, None], residual * factor[:, None])
     return Normal(energy=energy, gradient=normal.gradient, hessian=normal.hessian)
+
+
+def lean(
+    evidence: Evidence,
+    torso: Float[np.ndarray, "points"],
+    points: Float[np.ndarray, "people 3 points"],
+    derivative: Float[np.ndarray, "people unknowns 3 points"],
+    settings: Settings,
+) -> Normal:
+    """People of whom only the upper part is seen hardly lean towards the camera or away.
+
+    Networks squeeze the hidden half of the body into the box; foreshortening would explain that.
+    """
+    along = evidence.view[:, 2:] * (np.sqrt(evidence.unsupported) / settings.lean)[:, None, None]
+    residual = along @ (points @ torso)[..., None]
+    slope = along[:, None] @ (derivative @ torso)[..., None]
+    return gather(slope, residual)
 
 
 def habit(prior: Prior, skeleton: Skeleton, state: State) -> Normal:

@@ -65,19 +65,29 @@ class Outline:
             size=camera.size,
         )
 
-    def pull(self, points: Float[np.ndarray, "people 2 points"], width: float) -> Pull:
-        """What the masks ask of projected surface points; robust beyond ``width`` deviations."""
+    def pull(
+        self,
+        points: Float[np.ndarray, "people 2 points"],
+        support: Float[np.ndarray, "people points"],
+        width: float,
+    ) -> Pull:
+        """What the masks ask of projected surface points; robust beyond ``width`` deviations.
+
+        ``support`` weights each point: limbs that nobody sees may well be hidden, and no mask
+        shall draw them in.
+        """
         target, inside = self._inside_targets(points)
         stray = points - target
         squared = np.sum(stray * stray, axis=1) / (self.pixel[:, None] * width) ** 2
         squared = np.where(inside, 0.0, squared)
-        weight = np.where(inside, 0.0, self.weight[:, None] / (1 + squared))
-        energy = width**2 * self.weight * np.sum(np.log1p(squared), axis=1)
+        weight = np.where(inside, 0.0, self.weight[:, None] * support / (1 + squared))
+        energy = width**2 * self.weight * np.sum(support * np.log1p(squared), axis=1)
 
         owner, gap = self._owners(points)
         squared = np.sum(gap * gap, axis=1) / (self.pixel[:, None] * width) ** 2
-        drawn = self.sample_weight / (1 + squared)
-        energy = energy + width**2 * np.sum(self.sample_weight * np.log1p(squared), axis=1)
+        believed = self.sample_weight * np.take_along_axis(support, owner, axis=1)
+        drawn = believed / (1 + squared)
+        energy = energy + width**2 * np.sum(believed * np.log1p(squared), axis=1)
 
         total = weight[:, None] * stray
         weight = weight.copy()
@@ -172,9 +182,10 @@ def _nearest(
     _, labels = cv2.distanceTransformWithLabels(
         (~filled).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    by_label = np.zeros((int(labels.max()) + 1, 2))
-    by_label[labels[filled]] = centres[filled]
-    return by_label[labels]
+    cells = np.asarray(labels, np.int64)
+    by_label = np.zeros((int(cells.max()) + 1, 2))
+    by_label[cells[filled]] = centres[filled]
+    return by_label[cells]
 
 
 def _outline(
