@@ -5,7 +5,7 @@ for every prompt: box corners and clicks as points, and a rough mask. ``Engine``
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -26,6 +26,7 @@ from pymafsam.masks.view import (
 from pymafsam.records import Mask, Pixels, Prompt
 
 OUTSIDE, INSIDE, TOP_LEFT, BOTTOM_RIGHT, PADDING = 0.0, 1.0, 2.0, 3.0, -1.0
+SINGLE, WHOLE = 0, 3  # of the four masks
 PACKED = 2  # small pictures side by side on one canvas, and as many rows of them
 
 
@@ -55,10 +56,8 @@ class Settings:
     confident: float = 0.5  # keypoints below this confidence are not clicked
     strength: float = 5.0  # logits given to a rough mask's inside (and minus that outside)
     rounds: int = 2  # the second decodes again with the first one's logits
-    small: float = (
-        0.0  # people whose box covers less of the picture's longer side get a closer look
-    )
-    margin: float = 1.5  # how much of the surroundings the closer look takes in
+    small: float = 0.12  # boxes below this share of the longer side get a closer look
+    margin: float = 2.2  # how much of the surroundings the closer look takes in
     speck: float = 0.01  # parts and holes below this share of the mask's area are removed
 
 
@@ -127,17 +126,31 @@ class SamSegmenter:
     def decode(
         self, embedding: Any, view: View, prompt: Prompt
     ) -> tuple[Float[np.ndarray, "height width"], float]:
-        """Logits on the picture's pixels and the expected overlap of the chosen mask."""
+        """Logits on the picture's pixels and the expected overlap of the chosen mask.
+
+        A detector's keypoints and mask may be wrong together, so that the box has a say of its
+        own: with a box and a mask the logits are the mean of those by the box and those by
+        everything. Clicks, and keypoints without a mask (annotations), are obeyed: where the mask
+        leaves one on its wrong side, it is decoded again with its own logits.
+        """
+        readings = [self._read(embedding, view, part) for part in parts(prompt)]
+        logits = np.stack([one[0] for one in readings]).mean(axis=0, dtype=np.float32)
+        score = float(np.mean([one[1] for one in readings]))
+        points, labels = spoken(prompt, view, self.settings.confident)
+        binding = len(labels) if prompt.mask is None else clicks_of(prompt)
+        for _ in range(self.settings.rounds - 1):
+            if obeyed(logits, points[:binding], labels[:binding]):
+                break
+            masks, scores = self.engine.decode(embedding, points, labels, logits)
+            logits, score = masks[SINGLE], float(scores[SINGLE])
+        return view.to_picture(logits), min(max(score, 0.0), 1.0)
+
+    def _read(self, embedding: Any, view: View, prompt: Prompt) -> tuple[Logits, float]:
         points, labels = spoken(prompt, view, self.settings.confident)
         previous = rough(prompt, view, self.settings.strength)
         masks, scores = self.engine.decode(embedding, points, labels, previous)
-        best = choice(prompt, previous, scores)
-        for _ in range(self.settings.rounds - 1):
-            if obeyed(masks[best], points, labels):
-                break
-            masks, scores = self.engine.decode(embedding, points, labels, masks[best])
-            best = 0
-        return view.to_picture(masks[best]), min(max(float(scores[best]), 0.0), 1.0)
+        best = choice(prompt, scores)
+        return masks[best], float(scores[best])
 
     def finish(
         self,
@@ -220,8 +233,27 @@ def rough(prompt: Prompt, view: View, strength: float) -> Logits | None:
     return view.to_logits(field, -strength)
 
 
-def choice(prompt: Prompt, previous: Logits | None, scores: Float[np.ndarray, "4"]) -> int:
-    """Which of the four masks: the single guess once the prompt is clear, else the surest."""
-    clicks = 0 if prompt.clicks is None else len(prompt.clicks)
-    clear = prompt.box is not None or prompt.keypoints is not None or previous is not None
-    return 0 if clear or clicks > 1 else 1 + int(np.argmax(scores[1:]))
+def parts(prompt: Prompt) -> list[Prompt]:
+    """The prompts to decode one by one: with box and mask, the box (and clicks) and everything."""
+    if prompt.box is None or prompt.mask is None:
+        return [prompt]
+    return [replace(prompt, keypoints=None, mask=None), prompt]
+
+
+def clicks_of(prompt: Prompt) -> int:
+    """How many clicks there are; they come first among the points spoken."""
+    return 0 if prompt.clicks is None else len(prompt.clicks)
+
+
+def choice(prompt: Prompt, scores: Float[np.ndarray, "4"]) -> int:
+    """Which of the four masks.
+
+    The one of the whole thing for a box alone, the one with the best expected overlap for a
+    single click, which may mean a part; else the single guess.
+    """
+    clicks = clicks_of(prompt)
+    if prompt.keypoints is not None or prompt.mask is not None:
+        return SINGLE
+    if prompt.box is not None:
+        return SINGLE if clicks else WHOLE
+    return 1 + int(np.argmax(scores[1:])) if clicks == 1 else SINGLE
