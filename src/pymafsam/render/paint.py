@@ -155,7 +155,7 @@ def _layer(
     shaded = np.bincount(pixel, minlength=height * width)
     mean = np.stack(sums, axis=1) / np.maximum(shaded, 1)[:, None]
     seen = [part >= 0 for part in _samples_of(raster.face, samples)]
-    cover = np.sum(seen, axis=0, dtype=np.float32) / len(seen)
+    cover = functools.reduce(np.add, seen, np.zeros((height, width), np.float32)) / len(seen)
     return mean.reshape(height, width, 3).astype(np.float32) * cover[..., None], cover
 
 
