@@ -129,7 +129,7 @@ class BodyLoop(nn.Module):
         if self._first is None or not self._first.holds(self._sources(), mesh):
             # Made outside inference mode, so that training may use it too.
             with torch.inference_mode(False), torch.no_grad():
-                self._first = Remembered.of(self._sources(), self.estimate(self.mean, mesh))
+                self._first = Remembered.of(self._sources(), self.estimate(self.mean.clone(), mesh))
         return self._first.estimate.expand(images)
 
     def _sources(self) -> list[Tensor]:
