@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Bool
 
 from pymafsam import crops, frames
 from pymafsam.atomic import check_writable, writing
@@ -277,7 +278,7 @@ def _segmented(
     )
 
 
-def in_crop(inside: Inside, box: np.ndarray | None) -> Inside:
+def in_crop(inside: Inside, box: np.ndarray | None) -> Bool[np.ndarray, "224 224"]:
     """A mask under the network's square about a person's box, 224 pixels wide."""
     return crops.cut_labels(inside, square_of(inside, box)).astype(bool)
 
@@ -289,7 +290,7 @@ def square_of(inside: Inside, box: np.ndarray | None) -> crops.Square:
     return crops.around(np.asarray(box, float))
 
 
-def save_jpeg(pixels: Pixels, path: Path, quality: int) -> None:
+def save_jpeg(pixels: draw.Drawn, path: Path, quality: int) -> None:
     """Write a picture; JPEG or what the ending says."""
     from PIL import Image
 
@@ -361,7 +362,7 @@ def show(options: MaskShow) -> int:
         raise BadUsage(f'--points: there is no "{options.points}". Known: mask, grid, none')
     if options.first is not None and options.first < len(saved):
         saved = [saved[k] for k in np.linspace(0, len(saved) - 1, options.first).astype(int)]
-    tiles: list[Pixels] = []
+    tiles: list[draw.Drawn] = []
     failures: dict[str, str] = {}
     for path in saved:
         try:
@@ -384,7 +385,7 @@ def show(options: MaskShow) -> int:
     return 1 if failures else 0
 
 
-def drawing(one: "Segmented", frame: Frame, policy: str) -> Pixels:
+def drawing(one: "Segmented", frame: Frame, policy: str) -> draw.Drawn:
     """One picture with its masks, prompts and the points a network would look at first."""
     if frame.size != one.size:
         raise BadInput(

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from pymafsam.records import Mask, Pixels, Prompt
+
+Drawn = UInt8[np.ndarray, "rows columns 3"]
 
 # Okabe and Ito's colours, which stay apart for colour-blind eyes; orange, blue, green ... (RGB).
 COLOURS = (
@@ -29,7 +31,7 @@ def overlay(
     points: Sequence[Float[np.ndarray, "points 2"]] = (),
     *,
     smallest: int = 640,
-) -> Pixels:
+) -> Drawn:
     """The picture with masks, prompts and sampling points (picture pixels) drawn over it.
 
     Pictures whose longer side is below ``smallest`` are enlarged to it, so that marks stay clear.
@@ -105,7 +107,7 @@ def _fixed(places: np.ndarray) -> list[tuple[int, int]]:
     return [(int(x), int(y)) for x, y in np.rint((places - 0.5) * 2**SHIFT)]
 
 
-def contact_sheet(tiles: Sequence[Pixels], across: int, side: int, gap: int = 4) -> Pixels:
+def contact_sheet(tiles: Sequence[np.ndarray], across: int, side: int, gap: int = 4) -> Drawn:
     """Pictures in rows of ``across``, each fitted into ``side`` x ``side`` pixels, on white."""
     import cv2
 
