@@ -8,18 +8,23 @@ up, ``Reconstructor.scene`` runs the steps for one picture.
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+from jaxtyping import Float
+
 from pymafsam.body import BodyModel
 from pymafsam.camera import whole_picture
-from pymafsam.errors import MissingAsset
+from pymafsam.errors import BadInput, BadUsage, MissingAsset
 from pymafsam.masks import Segmenter
-from pymafsam.masks.prompts import for_person
+from pymafsam.masks.prompts import check, for_person
+from pymafsam.masks.tidy import bounds
 from pymafsam.people import Detector
 from pymafsam.records import Body, Camera, Frame, Mask, Person, Prompt, Scene
 
+Box = Float[np.ndarray, "4"]
 log = logging.getLogger(__name__)
 
 
@@ -96,18 +101,15 @@ class Reconstructor:
         prompts: Sequence[Prompt] | None = None,
         masks: Sequence[Mask | None] | None = None,
     ) -> Scene:
-        """Everybody in ``frame``, or only the ``people`` (boxes) that are given.
+        """Everybody in ``frame``, or only who is meant by ``people`` (boxes) or ``prompts``.
 
-        ``prompts`` and ``masks`` belong to ``people`` one by one; without ``masks`` the segmenter
-        makes them.
+        ``masks`` belong to ``people`` one by one; without them the segmenter makes them.
+        Raises BadInput for a prompt that makes no sense on this picture.
         """
         camera = whole_picture(frame.size, self.focal or frame.focal)
         if people is None:
-            found = self.detector.find(frame.pixels)
-            people = [person for person in found if person.score >= self.minimum_score]
+            people = self.find(frame) if prompts is None else self.meant(frame, prompts)
         people = self.detector.describe(frame.pixels, people)
-        if prompts is not None:
-            people = [replace(p, prompt=q) for p, q in zip(people, prompts, strict=True)]
         if masks is None:
             masks = self.segment(frame, people)
         bodies = self.estimator.estimate(frame, people, masks, camera)
@@ -121,11 +123,40 @@ class Reconstructor:
             pixels=frame.pixels,
         )
 
+    def find(self, frame: Frame) -> list[Person]:
+        """Everybody the detector is sure enough of."""
+        found = self.detector.find(frame.pixels)
+        return [person for person in found if person.score >= self.minimum_score]
+
+    def meant(self, frame: Frame, prompts: Sequence[Prompt]) -> list[Person]:
+        """The people that prompts name: their boxes, or the boxes of what the prompts segment."""
+        for k, prompt in enumerate(prompts):
+            check(prompt, frame.size, f"Person {k} of {frame.name}")
+        boxes = [prompt.box for prompt in prompts]
+        unknown = [k for k, box in enumerate(boxes) if box is None]
+        if unknown:
+            masks = self.segmenter.segment(frame.pixels, [prompts[k] for k in unknown])
+            for k, mask in zip(unknown, masks, strict=True):
+                boxes[k] = None if mask is None or not mask.inside.any() else bounds(mask.inside)
+        return [
+            Person(box=_known(box, k, frame.name), score=1.0, prompt=prompt)
+            for k, (box, prompt) in enumerate(zip(boxes, prompts, strict=True))
+        ]
+
     def segment(self, frame: Frame, people: Sequence[Person]) -> Sequence[Mask | None]:
         """Each person's mask by the segmenter, prompted with all that is known of them."""
         if not people:
             return []
         return self.segmenter.segment(frame.pixels, [for_person(person) for person in people])
+
+
+def _known(box: Box | None, number: int, picture: str) -> Box:
+    if box is None:
+        raise BadInput(
+            f"Person {number} of {picture}: nothing could be segmented at the prompt, so it is not "
+            "known where they are.\n  Give a box, or choose a segmenter (--segmenter mobilesam)."
+        )
+    return box
 
 
 def load_segmenter(name: str) -> Segmenter:
@@ -141,13 +172,17 @@ def load_segmenter(name: str) -> Segmenter:
         return masks.load_segmenter("detector")
 
 
-def load_estimator(weights: str, model: BodyModel, **options: Any) -> Estimator:
-    """The keypoint fit for ``fit``, else the network whose weights are named."""
+def load_estimator(weights: str, model: BodyModel, *, refine: bool, **options: Any) -> Estimator:
+    """The keypoint fit for ``fit``, else the network whose weights are named (a path)."""
     if weights == "fit":
         from pymafsam.fitting import KeypointFit
 
         return _Fit(KeypointFit(model))
-    raise NotImplementedError(weights, options)
+    if refine:
+        raise BadUsage("--refine works on nothing yet but the fit itself; leave it out.")
+    from pymafsam.network.estimator import NetworkEstimator
+
+    return NetworkEstimator.load(weights, model, **options)
 
 
 @dataclass(frozen=True)

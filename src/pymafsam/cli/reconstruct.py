@@ -4,17 +4,21 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from pymafsam.cli.options import Flow, progress_bar
-from pymafsam.errors import BadUsage, PymafsamError
+from pymafsam.errors import BadInput, BadUsage, PymafsamError
+from pymafsam.records import Mask
 from pymafsam.registry import closest
 
 if TYPE_CHECKING:
     from pymafsam.frames import Source
+    from pymafsam.masks.files import MaskFolder
+    from pymafsam.people.boxes import GivenBoxes
     from pymafsam.pipeline import Reconstructor
     from pymafsam.records import Frame, Scene
 
@@ -53,6 +57,8 @@ class Reconstruct(Flow):
             raise BadUsage("Which pictures? Give at least one file or folder.")
         job = Job(options=self, formats=read_formats(self.save, export.EXPORTERS.names()))
         sources = frames.find(self.paths)
+        if self.boxes is not None and self.masks is not None:
+            raise BadUsage("Give either --boxes or --masks: each says who is meant.")
         check_writable(self.out)
         return job.run(self.load(), sources)
 
@@ -99,6 +105,22 @@ class Job:
     failures: dict[str, str] = field(default_factory=dict)
     empty: list[str] = field(default_factory=list)
 
+    @cached_property
+    def boxes(self) -> "GivenBoxes":
+        """What --boxes says, read once."""
+        from pymafsam.people.boxes import read
+
+        assert self.options.boxes is not None
+        return read(self.options.boxes)
+
+    @cached_property
+    def masks(self) -> "MaskFolder":
+        """What --masks holds, listed once."""
+        from pymafsam.masks.files import open_folder
+
+        assert self.options.masks is not None
+        return open_folder(self.options.masks)
+
     def run(self, reconstructor: "Reconstructor", sources: Sequence["Source"]) -> int:
         """Everything that can be read is reconstructed and saved; failures are kept by name."""
         stems = result_stems(source.name for source in sources)
@@ -135,6 +157,16 @@ class Job:
             self.empty.append(frame.name)
 
     def reconstruct(self, reconstructor: "Reconstructor", frame: "Frame") -> "Scene":
+        """The frame's scene, of everybody or of whom the options name."""
+        options = self.options
+        if options.boxes is not None:
+            return reconstructor.scene(frame, people=self.boxes.people(frame.name, frame.size))
+        if options.masks is not None:
+            people = self.masks.people(frame.name, frame.size)
+            if people is None:
+                raise BadInput(f"--masks {options.masks} holds no mask for {frame.name}.")
+            masks = [Mask(inside=p.mask, score=1.0) for p in people if p.mask is not None]
+            return reconstructor.scene(frame, people=people, masks=masks)
         return reconstructor.scene(frame)
 
     def report(self) -> int:
