@@ -60,7 +60,7 @@ HEAVY = Plan(
         (Block(96, 3, 32, stride=2), Block(128, 3, 32), Block(192, 3, 32, repeat=2)),
         (Block(192, 5, 56, stride=2), Block(336, 5, 56, repeat=3)),
         (Block(336, 3, 112, stride=2), Block(672, 3, 112, repeat=5), Block(672, 5, 160))
-        + (Block(960, 5, 160, repeat=6),),
+        + (Block(960, 5, 160, repeat=5),),
         (Block(960, 5, 272, stride=2), Block(1632, 5, 272, repeat=7)),
     ),
     top=1632,
@@ -92,7 +92,7 @@ def keypoint_head(name: str) -> nn.Conv2d:
     """The published 1 x 1 convolution from the finest map to 39 keypoint heatmaps (logits)."""
     head = nn.Conv2d(CHANNELS, KEYPOINT_MAPS, 1)
     graph = read_graph(assets.locate(name))
-    _fill([head], graph, [o for o in _convolutions(graph) if _weight(graph, o).shape[0] == 39])
+    _fill([head], graph, [_head(graph)])
     return head
 
 
@@ -177,9 +177,8 @@ def load_published(network: BlazePose, path: Path) -> None:
     """
     graph = read_graph(path)
     layers = list(_in_order(network))
-    operators = _convolutions(graph)
     try:
-        _fill(layers, graph, operators[: len(layers)])
+        _fill(layers, graph, _before(graph, _head(graph)))
     except (ValueError, IndexError, KeyError) as error:
         raise BadInput(f"{path} holds another network than expected ({error}).") from error
 
@@ -197,8 +196,26 @@ def _in_order(network: BlazePose) -> Iterator[nn.Conv2d]:
     yield from network.top  # type: ignore[misc]
 
 
-def _convolutions(graph: Graph) -> list[Operator]:
-    return [o for o in graph.operators if o.kind in ("convolve", "convolve each")]
+def _head(graph: Graph) -> Operator:
+    """The convolution that makes the keypoints' heatmaps of the finest map."""
+    made = {o.outputs[0]: o for o in graph.operators}
+    heads = [o for o in graph.outputs if graph.shapes[o][-1] == KEYPOINT_MAPS and o in made]
+    if len(heads) != 1 or made[heads[0]].kind != "convolve":
+        raise ValueError("it has no heatmaps of 39 keypoints")
+    return made[heads[0]]
+
+
+def _before(graph: Graph, last: Operator) -> list[Operator]:
+    """The convolutions that ``last`` depends on, as the file runs them (the rest segments)."""
+    made = {o.outputs[0]: o for o in graph.operators}
+    wanted, pending = set(), list(last.inputs)
+    while pending:
+        number = pending.pop()
+        if number in made and number not in wanted:
+            wanted.add(number)
+            pending += made[number].inputs
+    kinds = ("convolve", "convolve each")
+    return [o for o in graph.operators if o.kind in kinds and o.outputs[0] in wanted]
 
 
 def _weight(graph: Graph, operator: Operator) -> Tensor:
