@@ -99,12 +99,12 @@ def official(
 
     Raises BadInput for a network or a body that the official code has no place for.
     """
-    body = body_entries(model)
     if architecture.network != "pymaf" or architecture.backbone != "resnet50":
         raise BadInput(
             "Only PyMAF with the backbone resnet50 can be written in the official layout; this is "
             f"{architecture.network} with {architecture.backbone}."
         )
+    body = body_entries(model)
     back = {ours: theirs for theirs, ours in PYMAF_NAMES.items()}
     out = {}
     for name, array in tensors.items():

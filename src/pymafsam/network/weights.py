@@ -4,6 +4,7 @@ Nothing in a file is ever run: torch's files are read with ``weights_only``, our
 """
 
 import pickle
+import warnings
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -55,8 +56,10 @@ def read(path: Path) -> Checkpoint:
         raise BadInput(
             f"No weights at {path}.\n  Give a file of pymafsam, PyMAF, PyMAFSAM or SPIN."
         )
-    found = _read_ours(path) if _is_safetensors(path) else _read_official(path)
-    _compare(found, path)
+    if not _is_safetensors(path):
+        return from_official(read_torch(path), str(path))
+    found = _read_ours(path)
+    _compare(found, str(path))
     return found
 
 
@@ -148,46 +151,51 @@ def _read_ours(path: Path) -> Checkpoint:
     return Checkpoint(architecture=Architecture.from_json(described), tensors=tensors)
 
 
-def _read_official(path: Path) -> Checkpoint:
-    content = read_torch(path)
+def from_official(content: Mapping[str, Any], source: str) -> Checkpoint:
+    """What an official file holds (its ``model``, or the table of tensors itself), in our names.
+
+    ``source`` is named in errors. Raises BadInput for unknown, missing and mis-shaped entries.
+    """
     state, beside = content.get("model", content), {}
     if state is not content:
         beside = {name: value for name, value in content.items() if name != "model"}
     if not isinstance(state, Mapping) or not all(
         isinstance(t, torch.Tensor) for t in state.values()
     ):
-        raise BadInput(f'{path} holds no table of tensors under "model".')
+        raise BadInput(f'{source} holds no table of tensors under "model".')
     understood: Understood = understand({n: t.detach().numpy() for n, t in state.items()})
     # Counters are worth a line in the header; the optimiser's memory is for the old parameters.
     counters = {n: v for n, v in beside.items() if isinstance(v, int | float | str)}
     left_out = {n: "not needed to run the network" for n in beside if n not in counters}
-    return Checkpoint(
+    found = Checkpoint(
         architecture=replace(understood.architecture, extra=counters),
         tensors={name: _whole(array) for name, array in understood.tensors.items()},
         left_out=understood.left_out | left_out,
     )
+    _compare(found, source)
+    return found
 
 
 def read_torch(path: Path) -> Mapping[str, Any]:
     """A dictionary saved by torch. Raises UntrustedFile for code, BadInput for damage."""
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of unusual pickle protocols
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # its parsers raise whatever they stumble over
         reason = _first_line(error)
-        if "GLOBAL" not in str(error) and "global" not in str(error):
-            raise BadInput(f"{path} is no file of torch, or is damaged ({reason}).") from error
-        raise UntrustedFile(
-            f"{path} asks for more than tensors and was refused: {reason}\n"
-            "  A checkpoint needs nothing but tensors; reading this one would run its code."
-        ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
-        raise BadInput(f"{path} is damaged or truncated ({_first_line(error)}).") from error
+        if isinstance(error, pickle.UnpicklingError) and "global" in str(error).lower():
+            raise UntrustedFile(
+                f"{path} asks for more than tensors and was refused: {reason}\n"
+                "  A checkpoint needs nothing but tensors; reading this one would run its code."
+            ) from error
+        raise BadInput(f"{path} is damaged, truncated or no file of torch ({reason}).") from error
     if not isinstance(content, Mapping):
         raise BadInput(f"{path} holds a {type(content).__name__}; a table of weights was wanted.")
     return content
 
 
-def _compare(found: Checkpoint, path: Path) -> None:
+def _compare(found: Checkpoint, source: str) -> None:
     """Every name and shape is the network's. Raises BadInput with all that are not."""
     wanted = expected(found.architecture)
     have = {n: a.shape for n, a in found.tensors.items() if n not in BESIDE}
@@ -204,7 +212,7 @@ def _compare(found: Checkpoint, path: Path) -> None:
     ]
     if found_wrong:
         raise BadInput(
-            f"{path} is no whole {found.architecture.network} network:\n" + "\n".join(found_wrong)
+            f"{source} is no whole {found.architecture.network} network:\n" + "\n".join(found_wrong)
         )
 
 
