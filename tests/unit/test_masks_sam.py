@@ -1,5 +1,9 @@
 """From prompts to masks with a stand-in for the networks: what is asked of them, what is made."""
 
+import gc
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -149,3 +153,32 @@ def test_views_map_pictures_to_the_canvas_and_logits_back(size):
         columns = (np.arange(x0, x1) + 0.5) * view.scale + view.shift[0]
         held = np.broadcast_to(np.clip(columns, 2, 1022), back.shape)
         np.testing.assert_allclose(back, held, atol=0.2)
+
+
+def test_a_folder_of_a_hundred_pictures_does_not_grow_in_memory():
+    statm = Path("/proc/self/statm")
+    if not statm.exists():
+        pytest.skip("resident memory is read from Linux's /proc")
+    segmenter = SamSegmenter(Forgetful())
+
+    def resident():
+        gc.collect()
+        return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    pixels = picture(400, 300)
+    for k in range(100):
+        segmenter.segment(pixels, [Prompt(box=BOX), Prompt(box=BOX + 100)])
+        if k == 20:
+            before = resident()
+    assert resident() - before < 8, "MB"
+
+
+class Forgetful(Disks):
+    """Like ``Disks`` without the books."""
+
+    def encode(self, canvas):
+        return canvas.copy()
+
+    def decode(self, embedding, points, labels, previous):
+        self.asked.clear()
+        return super().decode(embedding, points, labels, previous)

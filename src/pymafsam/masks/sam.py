@@ -133,6 +133,7 @@ class SamSegmenter:
         everything. Clicks, and keypoints without a mask (annotations), are obeyed: where the mask
         leaves one on its wrong side, it is decoded again with its own logits.
         """
+        prompt = framed(prompt)
         readings = [self._read(embedding, view, part) for part in parts(prompt)]
         logits = np.stack([one[0] for one in readings]).mean(axis=0, dtype=np.float32)
         score = float(np.mean([one[1] for one in readings]))
@@ -231,6 +232,14 @@ def rough(prompt: Prompt, view: View, strength: float) -> Logits | None:
         return None
     field = np.where(prompt.mask, strength, -strength)
     return view.to_logits(field, -strength)
+
+
+def framed(prompt: Prompt) -> Prompt:
+    """A rough mask alone says nothing to the decoder: the box around it is prompted with it."""
+    alone = prompt.box is None and prompt.clicks is None and prompt.keypoints is None
+    if prompt.mask is None or not alone or not prompt.mask.any():
+        return prompt
+    return replace(prompt, box=bounds(prompt.mask))
 
 
 def parts(prompt: Prompt) -> list[Prompt]:
