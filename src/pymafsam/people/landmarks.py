@@ -8,13 +8,13 @@ Points are read from the heatmaps, not from the regression beside them: on COCO 
 of AP (docs/results/people.md).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 
 from pymafsam.joints import flip_permutation
-from pymafsam.people.litert import Network
 from pymafsam.people.windows import Window, cut
 from pymafsam.records import Pixels
 
@@ -28,6 +28,7 @@ CELL_SHIFT = -0.1
 REACH = 2  # cells around the maximum that are averaged
 
 Heat = Float[np.ndarray, "64 64 39"]
+Run = Callable[[Float[np.ndarray, "1 256 256 3"]], list[np.ndarray]]  # a litert.Network, say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,7 @@ class Reading:
         return self.window.place(points, SIZE), strength
 
 
-def read(network: Network, pixels: Pixels, window: Window, *, mirror: bool = False) -> Reading:
+def read(network: Run, pixels: Pixels, window: Window, *, mirror: bool = False) -> Reading:
     """Run the network on a window; ``mirror``: and on its mirror image, and take the mean."""
     seen = cut(pixels, window, SIZE)
     reading = _run(network, seen, window)
@@ -96,7 +97,7 @@ def decode(heat: Heat) -> tuple[Float[np.ndarray, "39 2"], Float[np.ndarray, "39
     return (np.stack([x, y], -1) + CELL_SHIFT) * CELL, strength
 
 
-def _run(network: Network, seen: Pixels, window: Window) -> Reading:
+def _run(network: Run, seen: Pixels, window: Window) -> Reading:
     points, flag, mask, heat, world = network(seen[None].astype(np.float32) / 255)
     rows = points.reshape(-1, 5)
     return Reading(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from pymafsam.people.landmarks import POINTS, read
+from pymafsam.people.landmarks import POINTS, Run, read
 from pymafsam.people.litert import Network
 from pymafsam.people.overlaps import kept
 from pymafsam.people.windows import Window, cut
@@ -67,7 +67,7 @@ class Circle:
 class TiledDetector:
     """Both networks, ready to run."""
 
-    def __init__(self, network: Network, landmarks: Network, options: TileOptions | None = None):
+    def __init__(self, network: Network, landmarks: Run, options: TileOptions | None = None):
         self._network = network
         self._landmarks = landmarks
         self.options = options or TileOptions()
@@ -85,8 +85,11 @@ class TiledDetector:
 
     def _circles(self, pixels: Pixels) -> list[Circle]:
         """What the detector says of all tiles, doubles removed."""
+        height, width = pixels.shape[:2]
         circles = [
-            c for tile in tiles(pixels, self.options.halvings) for c in self._read(pixels, tile)
+            c
+            for tile in tiles(width, height, self.options.halvings)
+            for c in self._read(pixels, tile)
         ]
         if not circles:
             return []
@@ -136,9 +139,8 @@ def cells() -> Float[np.ndarray, "2254 2"]:
     return np.concatenate(rows)
 
 
-def tiles(pixels: Pixels, halvings: int) -> Iterator[Window]:
+def tiles(width: int, height: int, halvings: int) -> Iterator[Window]:
     """The whole picture as one square, then rows of smaller squares that overlap by half."""
-    height, width = pixels.shape[:2]
     longer = max(height, width)
     yield Window((width / 2, height / 2), float(longer))
     for halving in range(halvings):
@@ -148,7 +150,7 @@ def tiles(pixels: Pixels, halvings: int) -> Iterator[Window]:
                 yield Window((x, y), side)
 
 
-def _centres(length: float, side: float) -> list[float]:
+def _centres(length: int, side: float) -> list[float]:
     """Centres of squares that cover a length and overlap by half at most."""
     if side >= length:
         return [length / 2]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from pymafsam.records import Pixels
 
@@ -42,7 +42,7 @@ def around_box(box: Float[np.ndarray, "4"], margin: float) -> Window:
     return Window(((x0 + x1) / 2, (y0 + y1) / 2), side)
 
 
-def cut(pixels: Pixels, window: Window, size: int) -> Pixels:
+def cut(pixels: Pixels, window: Window, size: int) -> UInt8[np.ndarray, "rows columns 3"]:
     """The window's content as ``size`` x ``size`` pixels; black outside the picture."""
     import cv2
 
@@ -62,7 +62,7 @@ def cut(pixels: Pixels, window: Window, size: int) -> Pixels:
 
 def _shrunk(
     pixels: Pixels, window: Window, matrix: Float[np.ndarray, "2 3"], factor: int
-) -> tuple[Pixels, Float[np.ndarray, "2 3"]]:
+) -> tuple[UInt8[np.ndarray, "rows columns 3"], Float[np.ndarray, "2 3"]]:
     """The surroundings of the window, ``factor`` times smaller, and the map into them."""
     import cv2
 
