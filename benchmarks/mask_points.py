@@ -11,6 +11,7 @@ point. docs/decisions/004-mask-points.md discusses the table.
 """
 
 import argparse
+import itertools
 import json
 import time
 from pathlib import Path
@@ -76,7 +77,7 @@ def split(inside: np.ndarray, plan: tuple[tuple[int, int], ...]) -> np.ndarray:
         (axis, count), rest = cuts[0], cuts[1:]
         places = places[np.lexsort((places[:, 1 - axis], places[:, axis]))]
         edges = np.linspace(0, len(places), count + 1).astype(int)
-        starts = zip(edges, edges[1:], strict=False)
+        starts = itertools.pairwise(edges)
         return [p for a, b in starts for p in pieces(places[a : max(b, a + 1)], rest)]
 
     return np.array(pieces(np.argwhere(inside)[:, ::-1], plan), float)

@@ -10,7 +10,15 @@ from pathlib import Path
 from pymafsam.body.model import BodyModel, Regressor, keypoints, place, regress, regressor, skin
 from pymafsam.registry import Table
 
-BODIES = Table("body", {"anny24": "pymafsam.body.embedded:anny24"})
+BODIES = Table(
+    "body",
+    {
+        "anny24": "pymafsam.body.embedded:anny24",
+        "smpl": "pymafsam.body.files:neutral",
+        "smpl-male": "pymafsam.body.files:male",
+        "smpl-female": "pymafsam.body.files:female",
+    },
+)
 
 __all__ = [
     "BODIES",

@@ -21,7 +21,9 @@ from pymafsam.errors import BadInput, MissingAsset
 from pymafsam.unpickling import Sparse, read_npy, read_npz, read_pickle
 
 NEEDED = ("v_template", "shapedirs", "weights", "J_regressor", "kintree_table", "f")
-IN_A_FOLDER = ("SMPL_NEUTRAL.npz", "SMPL_NEUTRAL.pkl", "smpl/SMPL_NEUTRAL.pkl")
+IN_A_FOLDER = tuple(
+    f"{folder}SMPL_NEUTRAL.{ending}" for folder in ("", "smpl/") for ending in ("npz", "pkl")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,33 @@ def load(path: Path) -> BodyModel:
     return read_smpl(path, Companions.of(path))
 
 
+def neutral() -> BodyModel:
+    """The body called "smpl": SMPL_NEUTRAL of PYMAFSAM_DATA. Raises like ``load``."""
+    return _of_data_folder("NEUTRAL")
+
+
+def male() -> BodyModel:
+    """The body called "smpl-male": SMPL_MALE of PYMAFSAM_DATA. Raises like ``load``."""
+    return _of_data_folder("MALE")
+
+
+def female() -> BodyModel:
+    """The body called "smpl-female": SMPL_FEMALE of PYMAFSAM_DATA. Raises like ``load``."""
+    return _of_data_folder("FEMALE")
+
+
+def _of_data_folder(gender: str) -> BodyModel:
+    folder = data_folder()
+    if folder is None:
+        raise MissingAsset(
+            "SMPL's bodies are yours to bring: no folder of licensed files is known.\n"
+            "  Set PYMAFSAM_DATA to the folder that holds smpl/SMPL_NEUTRAL.pkl, or name the\n"
+            "  file: --body PATH. Where to get SMPL: docs/coming-from-pymaf.md"
+        )
+    converted = folder / "smpl" / f"SMPL_{gender}.npz"
+    return load(converted if converted.is_file() else converted.with_suffix(".pkl"))
+
+
 def read_smpl(path: Path, companions: Companions | None = None, *, betas: int = 10) -> BodyModel:
     """A body in SMPL's format, ``.pkl`` (Python 2, chumpy) or ``.npz``, with its companions.
 
@@ -105,8 +134,8 @@ def read_smpl(path: Path, companions: Companions | None = None, *, betas: int = 
     faces = field.array("f", (None, 3)).astype(np.int64)
     _check_faces(path, faces, count)
     _check_weights(path, skinning)
-    extra = _points_file(beside.extra, (smpl.EXTRA, count))
-    h36m = _points_file(beside.h36m, (17, count))
+    extra = points_file(beside.extra, (smpl.EXTRA, count))
+    h36m = points_file(beside.h36m, (17, count))
     part, chart = read_uv(beside.uv, count) if beside.uv else parts_of(template, skinning)
     anchors = anchors_of(template)
     if beside.downsampling:
@@ -127,6 +156,13 @@ def read_smpl(path: Path, companions: Companions | None = None, *, betas: int = 
         uv=chart,
         mirror=_mirror(content.get("vert_sym_idxs"), count),
     )
+
+
+def points_file(path: Path | None, shape: tuple[int, int]) -> np.ndarray | None:
+    """A dense regressor ``.npy`` of that shape. Raises BadInput for any other."""
+    if path is None:
+        return None
+    return _Fields(path, {"array": read_npy(path)}).array("array", shape).astype(np.float64)
 
 
 def read_anchors(path: Path, vertices: int) -> Int[np.ndarray, "anchors"]:
@@ -213,12 +249,6 @@ class _Fields:
         if not np.isfinite(value).all():
             raise BadInput(f"{self.path}: {name} holds numbers that are not finite.")
         return value
-
-
-def _points_file(path: Path | None, shape: tuple[int, int]) -> np.ndarray | None:
-    if path is None:
-        return None
-    return _Fields(path, {"array": read_npy(path)}).array("array", shape).astype(np.float64)
 
 
 def _parents(path: Path, table: np.ndarray) -> Int[np.ndarray, "joints"]:

@@ -98,6 +98,22 @@ def bodies(options: Options) -> Iterator[Finding]:
         yield Finding("anny24", False, "the installation is incomplete: install pymafsam again")
 
 
+def brought(options: Options) -> Iterator[Finding]:
+    """The user's own files, in the original's layout."""
+    if options.data is None:
+        yield Finding(
+            "(none named)", None, "--data DIR or PYMAFSAM_DATA: docs/coming-from-pymaf.md"
+        )
+        return
+    if not options.data.is_dir():
+        yield Finding(str(options.data), False, "there is no such folder")
+        return
+    from pymafsam.datafolder import inspect
+
+    for one in inspect(options.data):
+        yield Finding(one.name, one.whole is True, one.says)
+
+
 @dataclass(frozen=True, slots=True)
 class Package:
     """A package that only some features need."""
@@ -131,5 +147,6 @@ SECTIONS: dict[str, Callable[[Options], Iterator[Finding]]] = {
     "This machine": machine,
     "Networks": networks,
     "Bodies": bodies,
+    "Your data folder": brought,
     "Optional packages": extras,
 }

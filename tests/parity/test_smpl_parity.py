@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pymafsam import body
+from pymafsam import body, datafolder
 from pymafsam.body import files
 from pymafsam.joints import LAYOUTS
 from pymafsam.records import Pose
@@ -168,3 +168,12 @@ def test_the_stand_ins_hold_what_the_pack_was_made_with(parity_pack, stand_ins):
         assert hashlib.sha1(packed.tobytes()).hexdigest()[:16] == wanted["sha1_f32"], name
         compared += 1
     assert compared >= 24
+
+
+def test_the_data_folder_is_whole_as_far_as_it_goes(stand_ins, monkeypatch):
+    found = {one.name: one for one in datafolder.inspect(stand_ins)}
+    assert all(one.whole is not False for one in found.values())
+    assert sum(one.whole is True for one in found.values()) == 10
+    monkeypatch.setenv("PYMAFSAM_DATA", str(stand_ins))
+    assert body.load("smpl").name == "SMPL_NEUTRAL"
+    assert body.load("smpl-female").name == "SMPL_FEMALE"
