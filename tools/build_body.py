@@ -23,8 +23,6 @@ BETAS = 10
 VERTICES = 6900
 ANCHORS = 430
 INFLUENCES = 6
-# A misplaced joint moves whole limbs when posed: beside a vertex it counts this much.
-JOINT_WEIGHT = 20.0
 # Price of an edge's length (to the fourth power); larger keeps flat places finer.
 EVENNESS = 0.01
 # How much a face's error counts while simplifying; 1 elsewhere. Silhouettes are made by limbs and
@@ -79,7 +77,7 @@ def build(anny: source.Source, people: source.Population) -> dict[str, np.ndarra
         shape.joined(vertices, bones),
         people.coefficients,
         BETAS,
-        np.r_[np.ones(count), np.full(len(SMPL24), JOINT_WEIGHT)],
+        np.r_[np.ones(count), np.full(len(SMPL24), shape.JOINT_WEIGHT)],
     )
     template, rest = basis.template[:count], basis.template[count:]
     index, weights = sparse_weights(body.weights[skin.vertices], skin.mirror, left_right)

@@ -4,6 +4,9 @@ import numpy as np
 
 from anny24.skeleton import Linear
 
+# A misplaced joint moves whole limbs when posed: beside a vertex it counts this much.
+JOINT_WEIGHT = 20.0
+
 
 def components(
     points: Linear, coefficients: np.ndarray, count: int, weights: np.ndarray | None = None
