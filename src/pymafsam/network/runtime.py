@@ -5,7 +5,7 @@ An exported network (.onnx) needs no torch.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -30,6 +30,7 @@ class Result:
     states: Float[np.ndarray, "batch rounds size"]
 
 
+@runtime_checkable
 class Runner(Protocol):
     """A network ready to run. ``bank`` holds stored points (masks, points, 2), if it has any."""
 
