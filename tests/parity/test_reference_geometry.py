@@ -7,6 +7,7 @@ import pytest
 
 from pymafsam import camera as cameras
 from pymafsam import rotation
+from pymafsam.errors import BadInput
 from pymafsam.records import Camera, WeakCamera
 
 torch = pytest.importorskip("torch")
@@ -111,3 +112,29 @@ def test_crop_cameras_become_picture_cameras_as_in_the_video_demo(golden):
         found = weak(row, box)
         np.testing.assert_allclose(cameras.stretched(found, (width, height)), stretched, **CLOSE)
         np.testing.assert_allclose(cameras.translation_of(found, picture), translation, rtol=1e-6)
+
+
+def along_the_first_axis_of_three(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """A cross product that is not told its axis: torch takes the first one of length 3."""
+    axis = next(i for i, n in enumerate(a.shape) if n == 3)
+    return np.cross(a, b, axisa=axis, axisb=axis, axisc=axis)
+
+
+def test_three_rotations_are_rotations_here_and_were_not_in_the_reference(golden):
+    """docs/parity.md: the reference's batch of exactly three comes out wrong; ours does not."""
+    three, four = golden["rot6d_in"][:3], golden["rot6d_in"][:4]
+    columns = golden["rot6d_out"][:, :, :2]
+    wrong = along_the_first_axis_of_three(columns[:3, :, 0], columns[:3, :, 1])
+    assert np.abs(wrong - golden["rot6d_out"][:3, :, 2]).max() > 0.1
+    right = along_the_first_axis_of_three(columns[:4, :, 0], columns[:4, :, 1])
+    np.testing.assert_allclose(right, golden["rot6d_out"][:4, :, 2], **CLOSE)
+    for six, wanted in ((three, golden["rot6d_out"][:3]), (four, golden["rot6d_out"][:4])):
+        np.testing.assert_allclose(geometry.from_6d(tensor(six)), wanted, **CLOSE)
+        np.testing.assert_allclose(rotation.from_6d(six), wanted, **CLOSE)
+
+
+def test_no_confident_keypoint_is_an_error_with_a_reason_not_a_singular_matrix(golden):
+    """docs/parity.md: the reference raises numpy's LinAlgError here."""
+    points, seen = golden["est_S"][0], golden["est_j2d"][0]
+    with pytest.raises(BadInput, match="at least two"):
+        cameras.translation_that_shows(points, seen[:, :2], np.zeros(len(seen)), CROP)
