@@ -31,9 +31,9 @@ mirror-symmetric, 24 joints in SMPL's order.
 ![poses and ages](images/anny24.jpg)
 
 The aims were 1.3 mm in T-pose and 3 mm posed (means). On these vertices ten betas miss both, the
-second narrowly: they are already the best ten in the least squares sense (joints count twenty times, which
-costs 0.1 mm at rest and gains 0.5 mm posed). Anny's own vertices crowd on head, hands and feet,
-where errors are small; averaged over all of them, or over more betas:
+second narrowly: they are already the best ten in the least squares sense (joints count twenty
+times, which costs 0.1 mm at rest and gains 0.5 mm posed). Anny's own vertices crowd on
+head, hands and feet, where errors are small; averaged over all of them, or over more betas:
 
 {more}
 
