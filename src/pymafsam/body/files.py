@@ -1,7 +1,7 @@
 """Bodies in files: SMPL's own pickles and their companions, and our npz; read without running code.
 
 SMPL's files are licensed to their users and never come with this package. ``convert_body`` writes
-one into our npz (no pickles, 10 shape directions, float32), which loads ten times faster.
+one into our npz (no pickles, 10 shape directions, float32), which loads four times faster.
 """
 
 from collections.abc import Mapping
