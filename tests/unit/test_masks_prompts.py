@@ -138,4 +138,14 @@ def test_what_the_user_said_goes_before_what_the_detector_found():
     prompt = prompts.for_person(found)
     np.testing.assert_array_equal(prompt.box, [1, 1, 5, 5])
     assert prompt.clicks is not None
-    assert prompt.keypoints is found.keypoints
+    np.testing.assert_array_equal(prompt.keypoints[:, 2], 33 * [1])
+
+
+def test_findings_of_somebody_else_are_left_out():
+    keypoints = np.array([[5.0, 5, 0.9], [35, 25, 0.8], [10.2, 5, 0.7]])
+    person = Person(box=np.array([0.0, 0, 10, 10]), score=1.0, keypoints=keypoints, mask=far_mask())
+    prompt = prompts.for_person(person)
+    assert prompt.mask is None
+    assert prompt.keypoints is not None
+    np.testing.assert_array_equal(prompt.keypoints[:, :2], keypoints[:, :2])
+    np.testing.assert_array_equal(prompt.keypoints[:, 2], [0.9, 0, 0.7])

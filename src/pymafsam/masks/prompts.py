@@ -19,18 +19,49 @@ from pymafsam.masks.tidy import bounds
 from pymafsam.records import Person, Prompt
 
 FORMAT = "pymafsam-prompts/1"
+DISAGREE = 0.1  # a prompt whose mask lies less than this in its box is a mistake
+OWN = 0.3  # a detector's mask that lies less than this in the person's box is somebody else's
+ROOM = 0.03  # of the box's sides, by which keypoints may lie beside it
 KEYS = frozenset({"box", "clicks", "keypoints", "mask"})
 
 
 def for_person(person: Person) -> Prompt:
-    """Everything known of a person: what the user said, completed by what the detector found."""
+    """Everything known of a person: what the user said, completed by what the detector found.
+
+    Findings that belong to somebody else are left out: keypoints beside the box (their confidence
+    becomes 0) and a mask that lies mostly beside it.
+    """
     said = person.prompt or Prompt()
+    box = person.box if said.box is None else said.box
     return replace(
         said,
-        box=person.box if said.box is None else said.box,
-        keypoints=person.keypoints if said.keypoints is None else said.keypoints,
-        mask=person.mask if said.mask is None else said.mask,
+        box=box,
+        keypoints=_own_keypoints(person, box) if said.keypoints is None else said.keypoints,
+        mask=_own_mask(person, box) if said.mask is None else said.mask,
     )
+
+
+def _own_keypoints(person: Person, box: np.ndarray) -> np.ndarray | None:
+    if person.keypoints is None:
+        return None
+    room = ROOM * (box[2:] - box[:2])
+    places = person.keypoints[:, :2]
+    own = ((places >= box[:2] - room) & (places <= box[2:] + room)).all(axis=1)
+    return np.column_stack([places, np.where(own, person.keypoints[:, 2], 0.0)])
+
+
+def _own_mask(person: Person, box: np.ndarray) -> np.ndarray | None:
+    if person.mask is None or not person.mask.any() or _share(person.mask, box) < OWN:
+        return None
+    return person.mask
+
+
+def _share(mask: np.ndarray, box: np.ndarray) -> float:
+    """How much of a mask lies in a box."""
+    rows, columns = np.nonzero(mask)
+    x0, y0, x1, y1 = box
+    within = (columns + 0.5 > x0) & (columns + 0.5 < x1) & (rows + 0.5 > y0) & (rows + 0.5 < y1)
+    return float(within.mean())
 
 
 def check(prompt: Prompt, size: tuple[int, int], who: str = "The prompt") -> Prompt:
@@ -87,12 +118,11 @@ def _check_mask(prompt: Prompt, size: tuple[int, int], who: str) -> None:
     if prompt.box is None:
         return
     x0, y0, x1, y1 = prompt.box
-    rows, columns = np.nonzero(mask)
-    within = (columns + 0.5 > x0) & (columns + 0.5 < x1) & (rows + 0.5 > y0) & (rows + 0.5 < y1)
-    if within.mean() < 0.1:
+    share = _share(mask, np.asarray(prompt.box, float))
+    if share < DISAGREE:
         found = ", ".join(f"{value:g}" for value in bounds(mask))
         raise BadInput(
-            f"{who}: box and mask disagree: {100 * within.mean():.0f} % of the mask (which spans "
+            f"{who}: box and mask disagree: {100 * share:.0f} % of the mask (which spans "
             f"{found}) lies in the box {x0:g}, {y0:g}, {x1:g}, {y1:g}.\n"
             "  One of them means somebody else: leave one out, or mend it."
         )
