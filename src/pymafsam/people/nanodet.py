@@ -27,7 +27,7 @@ class NanoDetOptions:
     """``score``: surer boxes are kept; ``overlap``: boxes that share more are one person."""
 
     score: float = 0.15
-    overlap: float = 0.6
+    overlap: float = 0.45
 
 
 class NanoDet:
