@@ -67,5 +67,7 @@ def _local(values: np.ndarray) -> np.ndarray:
         length = np.maximum(np.linalg.norm(xyz, axis=1, keepdims=True), 1e-12)
         vectors = xyz / length * 2 * np.arctan2(length, w)
         turns = np.linalg.norm(vectors, axis=1, keepdims=True)
-        vectors = np.where(turns > np.pi, vectors * (1 - 2 * np.pi / np.maximum(turns, 1e-12)), vectors)
+        vectors = np.where(
+            turns > np.pi, vectors * (1 - 2 * np.pi / np.maximum(turns, 1e-12)), vectors
+        )
     return AXES.T @ rotation.from_axis_angle(vectors) @ AXES

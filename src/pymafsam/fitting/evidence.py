@@ -53,11 +53,17 @@ LINKS: tuple[tuple[str, str, float], ...] = (
     ("right_shoulder", "right_ear", 0.5),
 )
 
-SIGMA = 0.02  # of the square root of the box's area: one deviation of a keypoint
+SIGMA = 0.013  # of the square root of the box's area: one deviation of a sure keypoint
 FADE = 0.1  # shares of the box's size over which a keypoint beyond the picture's edge fades
 
 
-SUPPORT = ("left_knee", "right_knee", "left_ankle", "right_ankle")
+# Parts that hang straight down when nobody sees where they end: start, end.
+LEANING = (
+    ("left_hip", "left_knee"),
+    ("right_hip", "right_knee"),
+    ("left_knee", "left_ankle"),
+    ("right_knee", "right_ankle"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +77,41 @@ class Trust:
 
     middle: float = 0.6
     width: float = 0.09
+    sharp_middle: float = 0.7  # the same for places in the picture, where errors grow faster
     metric_floor: float = 0.05
 
     def of(self, confidence: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
         """Weights between 0 and 1."""
         return 1 / (1 + np.exp((self.middle - confidence) / self.width))
+
+    def sharp(self, confidence: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+        """Weights of places in the picture."""
+        return 1 / (1 + np.exp((self.sharp_middle - confidence) / self.width))
+
+
+# Where BlazePose's landmarks sit beside COCO's, metres in the rest axes of a joint (the left one
+# of a pair); tools/fit_offsets.py found them on COCO pictures that no measurement uses.
+SHIFTS: Mapping[str, tuple[str, tuple[float, float, float]]] = {
+    "nose": ("head", (0.0, -0.005, -0.006)),
+    "left_eye": ("head", (-0.001, -0.004, -0.007)),
+    "left_ear": ("head", (-0.016, 0.005, 0.019)),
+    "left_wrist": ("left_elbow", (0.007, 0.001, 0.003)),
+    "left_hip": ("pelvis", (-0.007, -0.012, 0.002)),
+    "left_ankle": ("left_knee", (-0.003, 0.015, -0.001)),
+}
+
+
+def blazepose_shifts() -> Float[np.ndarray, "joints 3 points"]:
+    """``SHIFTS`` for both sides, as ``Points.shifted`` takes them."""
+    smpl: list[str] = list(joints.SMPL24)
+    shifts = np.zeros((len(smpl), 3, len(LANDMARKS)))
+    for name, (joint, by) in SHIFTS.items():
+        shifts[smpl.index(joint), :, LANDMARKS.index(name)] = by
+        twin, other = joints.mirrored(name), joints.mirrored(joint)
+        if twin != name:
+            flipped = (-by[0], by[1], by[2])
+            shifts[smpl.index(other), :, LANDMARKS.index(twin)] = flipped
+    return shifts
 
 
 def landmark_points(model: BodyModel) -> Points:
@@ -99,13 +135,16 @@ def link_matrix() -> Float[np.ndarray, "points links"]:
     return matrix
 
 
-def torso_row() -> Float[np.ndarray, "points"]:
-    """Coefficients of the vector from the middle of the hips to that of the shoulders."""
-    row = np.zeros(len(LANDMARKS))
+def lean_matrix() -> Float[np.ndarray, "points leaning"]:
+    """Columns for hips to shoulders (between their middles), then every thigh and shin."""
+    matrix = np.zeros((len(LANDMARKS), 1 + len(LEANING)))
     for side in ("left", "right"):
-        row[LANDMARKS.index(f"{side}_shoulder")] = 0.5
-        row[LANDMARKS.index(f"{side}_hip")] = -0.5
-    return row
+        matrix[LANDMARKS.index(f"{side}_shoulder"), 0] = 0.5
+        matrix[LANDMARKS.index(f"{side}_hip"), 0] = -0.5
+    for column, (start, end) in enumerate(LEANING, start=1):
+        matrix[LANDMARKS.index(start), column] = 1.0
+        matrix[LANDMARKS.index(end), column] = -1.0
+    return matrix
 
 
 # The landmark at the far end of the part that a joint moves; the trunk and head are always seen.
@@ -196,13 +235,20 @@ def gather_evidence(people: Sequence[Person], camera: Camera, trust: "Trust") ->
     starts, stops = np.argmax(links, axis=0), np.argmin(links, axis=0)
     return Evidence(
         seen=picture,
-        seen_weight=weight,
+        seen_weight=known * inside * trust.sharp(confidence),
+        support=weight,
         pixel=SIGMA * side,
         bones=np.einsum("pkc,kl->plc", metric, links),
         bone_weight=measured[:, None] * importance * np.minimum(ends[:, starts], ends[:, stops]),
         view=_ray_frames(boxes, camera),
-        unsupported=1 - weight[:, [LANDMARKS.index(name) for name in SUPPORT]].max(axis=1),
+        unseen=_unseen(weight),
     )
+
+
+def _unseen(weight: Float[np.ndarray, "people points"]) -> Float[np.ndarray, "people leaning"]:
+    """How little is known of the legs (for the torso's sake), and of each part's end."""
+    ends = 1 - weight[:, [LANDMARKS.index(end) for _, end in LEANING]]
+    return np.concatenate([ends.min(axis=1, keepdims=True), ends], axis=1)
 
 
 def _inside_picture(

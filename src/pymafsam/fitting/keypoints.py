@@ -13,19 +13,22 @@ from jaxtyping import Float, Int
 
 from pymafsam import joints, rotation
 from pymafsam.body import BodyModel, place
+from pymafsam.camera import project
 from pymafsam.errors import BadUsage
 from pymafsam.fitting.chain import Points, Skeleton, State, articulate, ride
 from pymafsam.fitting.evidence import (
     LANDMARKS,
     Trust,
+    blazepose_shifts,
     far_ends,
     gather_evidence,
     landmark_points,
+    lean_matrix,
     link_matrix,
-    torso_row,
 )
 from pymafsam.fitting.objective import Evidence, Objective, Settings
 from pymafsam.fitting.priors import Prior
+from pymafsam.fitting.quality import features, score
 from pymafsam.fitting.silhouette import Outline
 from pymafsam.fitting.solver import minimise
 from pymafsam.records import Body, Camera, Inside, Mask, Person, Pose
@@ -33,7 +36,7 @@ from pymafsam.records import Body, Camera, Inside, Mask, Person, Pose
 FIXED = [joints.SMPL24.index(n) for n in "left_foot right_foot left_hand right_hand".split()]
 TORSO = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 FACE = ("nose", "left_ear", "right_ear")
-SURFACE_POINTS = 200
+SURFACE_POINTS = 150
 GROUP = 16  # people solved at once; more gain nothing
 
 
@@ -42,8 +45,8 @@ class Schedule:
     """Steps of each stage."""
 
     metric: int = 6
-    picture: int = 12
-    silhouette: int = 6
+    picture: int = 16
+    silhouette: int = 7
 
 
 class KeypointFit:
@@ -62,11 +65,12 @@ class KeypointFit:
         self.schedule = schedule or Schedule()
         self.skeleton = Skeleton.of(model, FIXED)
         self.prior = prior or Prior.of(self.skeleton)
-        self.landmarks = landmark_points(model)
+        self.unshifted = landmark_points(model)
+        self.landmarks = self.unshifted.shifted(blazepose_shifts())
         surface = _surface(model)
         self.surface = Points.on_surface(model, surface[:, None], np.ones((len(surface), 1)))
         self.far_ends = far_ends(model, surface)
-        self.links, self.torso = link_matrix(), torso_row()
+        self.links, self.leaning = link_matrix(), lean_matrix()
         self.trust = trust or Trust()
 
     def estimate(
@@ -95,18 +99,17 @@ class KeypointFit:
             for person, mask in zip(people, masks, strict=True)
         ]
         state, energy = self.solve(people, inside, camera)
-        return [
-            place(
-                self.model,
-                Pose(rotations=state.rotations[i], shape=state.betas[i]),
-                state.translation[i],
-                camera,
-                person,
-                float(1 / (1 + energy[i] / 60)),
-                masks[i],
+        points = self.points(state)
+        bodies = []
+        for index, person in enumerate(people):
+            projected = project(points[index].T, camera)
+            values = features(person, inside[index], projected, float(energy[index]), camera)
+            pose = Pose(rotations=state.rotations[index], shape=state.betas[index])
+            where = state.translation[index]
+            bodies.append(
+                place(self.model, pose, where, camera, person, score(values), masks[index])
             )
-            for i, person in enumerate(people)
-        ]
+        return bodies
 
     def solve(
         self, people: Sequence[Person], masks: Sequence[Inside | None], camera: Camera
@@ -117,7 +120,7 @@ class KeypointFit:
             skeleton=self.skeleton,
             landmarks=self.landmarks,
             links=self.links,
-            torso=self.torso,
+            leaning=self.leaning,
             prior=self.prior,
             evidence=evidence,
             camera=camera,
@@ -130,7 +133,7 @@ class KeypointFit:
         state, energy = minimise(problem, state, free, schedule.picture)
         if self.settings.silhouette > 0 and any(mask is not None for mask in masks):
             outline = Outline.of(masks, evidence.pixel, camera)
-            seen = np.pad(evidence.seen_weight, ((0, 0), (0, 1)), constant_values=1.0)
+            seen = np.pad(evidence.support, ((0, 0), (0, 1)), constant_values=1.0)
             support = seen[:, self.far_ends]
             whole = replace(problem, surface=self.surface, outline=outline, support=support)
             state, _ = minimise(whole, state, free, schedule.silhouette)
@@ -147,7 +150,7 @@ class KeypointFit:
             betas=np.zeros((people, betas)),
             translation=np.zeros((people, 3)),
         )
-        rest = self._points(state)[0] @ self.links  # 3 links
+        rest = self.points(state)[0] @ self.links  # 3 links
         turned = evidence.bones @ evidence.view  # rays' frames -> camera axes
         weight = np.array([_of_torso(column) for column in self.links.T])
         rotations[:, 0] = _aligned(rest.T, turned, weight * evidence.bone_weight)
@@ -160,7 +163,7 @@ class KeypointFit:
 
         The picture's x (Z + tz) = f (X + tx) is linear in the translation.
         """
-        points = self._points(replace(state, translation=np.zeros_like(state.translation)))
+        points = self.points(replace(state, translation=np.zeros_like(state.translation)))
         ratio = (evidence.seen - np.asarray(camera.centre)) / camera.focal  # people points 2
         weight = evidence.seen_weight + 1e-6
         rows = np.zeros((*ratio.shape, 3))
@@ -174,9 +177,15 @@ class KeypointFit:
         translation[:, 2] = np.maximum(translation[:, 2], nearest)
         return replace(state, translation=translation)
 
-    def _points(self, state: State) -> Float[np.ndarray, "people 3 points"]:
+    def points(self, state: State) -> Float[np.ndarray, "people 3 points"]:
+        """The body's landmarks where the keypoint network would see them, metres."""
         posed = articulate(self.skeleton, state)
         return ride(self.landmarks, posed, state.betas).sum(axis=1)
+
+    def coco_points(self, state: State) -> Float[np.ndarray, "people 3 17"]:
+        """COCO's keypoints of the bodies, metres, camera axes."""
+        posed = articulate(self.skeleton, state)
+        return ride(self.unshifted, posed, state.betas).sum(axis=1)[:, :, : len(joints.COCO17)]
 
 
 def _surface(model: BodyModel) -> Int[np.ndarray, "points"]:

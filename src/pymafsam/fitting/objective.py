@@ -47,21 +47,23 @@ class Evidence:
 
     seen: Float[np.ndarray, "people points 2"]
     seen_weight: Float[np.ndarray, "people points"]
+    support: Float[np.ndarray, "people points"]  # 1 where the landmark is surely seen
     pixel: Float[np.ndarray, "people"]
     bones: Float[np.ndarray, "people links 3"]
     bone_weight: Float[np.ndarray, "people links"]
     view: Float[np.ndarray, "people 3 3"]
-    unsupported: Float[np.ndarray, "people"]  # 1: nothing is seen of the legs
+    unseen: Float[np.ndarray, "people leaning"]  # 1: nothing is known of the torso's legs, a leg
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Weights of the terms; lengths in metres, Cauchy widths in standard deviations."""
 
-    seen_width: float = 6.0
+    seen_width: float = 9.0
     bone_sigma: tuple[float, float, float] = (0.15, 0.15, 0.10)  # across, across, along the ray
     bone_width: float = 3.0
-    lean: float = 0.06  # metres the torso may lean along the ray when the legs are unseen
+    # Metres by which the torso, thighs and shins may lean along the ray when legs are unseen.
+    lean: tuple[float, ...] = (0.04, 0.1, 0.1, 0.1, 0.1)
     silhouette: float = 0.1
     silhouette_width: float = 4.0
 
@@ -73,7 +75,7 @@ class Objective:
     skeleton: Skeleton
     landmarks: Points
     links: Float[np.ndarray, "points links"]  # every bone as a difference of landmarks
-    torso: Float[np.ndarray, "points"]  # the same from the hips to the shoulders
+    leaning: Float[np.ndarray, "points leaning"]  # the same for torso, thighs and shins
     prior: Prior
     evidence: Evidence
     camera: Camera
@@ -90,7 +92,7 @@ class Objective:
         points = parts.sum(axis=1)
         derivative = jacobian(self.skeleton, self.landmarks, posed, parts)
         total = metric(self.evidence, self.links, points, derivative, self.settings)
-        total = total.plus(lean(self.evidence, self.torso, points, derivative, self.settings))
+        total = total.plus(lean(self.evidence, self.leaning, points, derivative, self.settings))
         total = total.plus(habit(self.prior, self.skeleton, state))
         if self.use_picture:
             total = total.plus(
@@ -175,7 +177,7 @@ def metric(
 
 def lean(
     evidence: Evidence,
-    torso: Float[np.ndarray, "points"],
+    leaning: Float[np.ndarray, "points leaning"],
     points: Float[np.ndarray, "people 3 points"],
     derivative: Float[np.ndarray, "people unknowns 3 points"],
     settings: Settings,
@@ -184,9 +186,10 @@ def lean(
 
     Networks squeeze the hidden half of the body into the box; foreshortening would explain that.
     """
-    along = evidence.view[:, 2:] * (np.sqrt(evidence.unsupported) / settings.lean)[:, None, None]
-    residual = along @ (points @ torso)[..., None]
-    slope = along[:, None] @ (derivative @ torso)[..., None]
+    factor = (np.sqrt(evidence.unseen) / np.array(settings.lean))[:, None]
+    ray = evidence.view[:, 2:]
+    residual = ray @ (points @ leaning) * factor
+    slope = ray[:, None] @ (derivative @ leaning) * factor[:, None]
     return gather(slope, residual)
 
 

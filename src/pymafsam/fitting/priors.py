@@ -75,7 +75,7 @@ class Prior:
     precision: Float[np.ndarray, "held 3"]  # 1 / sigma
     low: Float[np.ndarray, "held 3"]
     high: Float[np.ndarray, "held 3"]
-    betas: float = 1.0
+    betas: float = 1.3
 
     @staticmethod
     def of(skeleton: Skeleton, habits: Mapping[str, Habit] = HABITS) -> "Prior":
