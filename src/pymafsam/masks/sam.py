@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-from pymafsam.masks.tidy import bounds, disjoint, without_holes, without_specks
+from pymafsam.masks.tidy import NOBODY, bounds, owners, without_holes, without_specks
 from pymafsam.masks.view import (
     CANVAS,
     LOGITS,
@@ -74,19 +74,19 @@ class SamSegmenter:
         small person. None for a prompt that says nothing."""
         view = whole((pixels.shape[1], pixels.shape[0]))
         encoded: list[Any] = []
-        found: list[tuple[Float[np.ndarray, "height width"], float] | None] = []
+        readings: list[Reading | None] = []
         for prompt in prompts:
             if says_nothing(prompt):
-                found.append(None)
+                readings.append(None)
                 continue
             if self.wants_closer_look(prompt, view):
                 closer = around(extent(prompt), view.size, self.settings.margin)
-                found.append(self.decode(self.encode(pixels, closer), closer, prompt))
+                readings.append(self.decode(self.encode(pixels, closer), closer, prompt))
                 continue
             if not encoded:
                 encoded.append(self.encode(pixels, view))
-            found.append(self.decode(encoded[0], view, prompt))
-        return self.finish(found, prompts)
+            readings.append(self.decode(encoded[0], view, prompt))
+        return self.finish(readings, prompts)
 
     def segment_together(
         self, pictures: Sequence[Pixels], prompts: Sequence[Sequence[Prompt]]
@@ -123,10 +123,8 @@ class SamSegmenter:
         view.place(canvas, pixels)
         return self.engine.encode(normalise(canvas))
 
-    def decode(
-        self, embedding: Any, view: View, prompt: Prompt
-    ) -> tuple[Float[np.ndarray, "height width"], float]:
-        """Logits on the picture's pixels and the expected overlap of the chosen mask.
+    def decode(self, embedding: Any, view: View, prompt: Prompt) -> "Reading":
+        """The decoder's answer to one prompt on one view.
 
         A detector's keypoints and mask may be wrong together, so that the box has a say of its
         own: with a box and a mask the logits are the mean of those by the box and those by
@@ -144,7 +142,7 @@ class SamSegmenter:
                 break
             masks, scores = self.engine.decode(embedding, points, labels, logits)
             logits, score = masks[SINGLE], float(scores[SINGLE])
-        return view.to_picture(logits), min(max(score, 0.0), 1.0)
+        return Reading(logits=logits, score=min(max(score, 0.0), 1.0), view=view)
 
     def _read(self, embedding: Any, view: View, prompt: Prompt) -> tuple[Logits, float]:
         points, labels = spoken(prompt, view, self.settings.confident)
@@ -154,24 +152,35 @@ class SamSegmenter:
         return masks[best], float(scores[best])
 
     def finish(
-        self,
-        found: Sequence[tuple[Float[np.ndarray, "height width"], float] | None],
-        prompts: Sequence[Prompt],
+        self, readings: Sequence["Reading | None"], prompts: Sequence[Prompt]
     ) -> list[Mask | None]:
-        """Logits of everybody to disjoint masks without specks and holes."""
-        known = [k for k, one in enumerate(found) if one is not None]
-        parts = disjoint(
-            [one[0] for one in found if one is not None], [prompts[k].box for k in known]
+        """Everybody's logits to disjoint masks without specks and holes, in the given order."""
+        known = [(k, one) for k, one in enumerate(readings) if one is not None]
+        if not known:
+            return [None] * len(readings)
+        owner = owners(
+            (one.view.to_picture(one.logits) for _, one in known),
+            [prompts[k].box for k, _ in known],
         )
-        masks: list[Mask | None] = [None] * len(found)
-        for k, inside in zip(known, parts, strict=True):
-            one = found[k]
+        masks: list[Mask | None] = [None] * len(readings)
+        for number, (k, one) in enumerate(known):
+            inside = owner == number
             area = int(self.settings.speck * inside.sum())
-            # Holes are filled last and may lie on somebody else: only free pixels are taken.
-            filled = without_holes(without_specks(inside, area), area)
-            others = np.any([p for j, p in zip(known, parts, strict=True) if j != k], axis=0)
-            masks[k] = Mask(inside=filled & ~others, score=one[1] if one else 0.0)
+            tidy = without_holes(without_specks(inside, area), area)
+            # A hole may have somebody else in it: only free pixels are filled.
+            tidy &= inside | (owner == NOBODY)
+            owner[tidy] = number
+            masks[k] = Mask(inside=tidy, score=one.score)
         return masks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """The decoder's logits for one person on a view, and the overlap it expects, 0..1."""
+
+    logits: Logits
+    score: float
+    view: View
 
 
 def says_nothing(prompt: Prompt) -> bool:

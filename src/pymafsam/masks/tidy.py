@@ -1,11 +1,13 @@
 """Masks made presentable: no specks, no pinholes, no pixel that belongs to two people."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int16
 
 from pymafsam.records import Inside
+
+NOBODY = -1
 
 
 def without_specks(inside: Inside, area: int) -> Inside:
@@ -43,42 +45,48 @@ def disjoint(
     logits: Sequence[Float[np.ndarray, "height width"]],
     boxes: Sequence[Float[np.ndarray, "4"] | None],
 ) -> list[Inside]:
-    """Positive logits of each person, every pixel given to one person at most.
+    """Positive logits of each person, every pixel given to one person at most (``owners``)."""
+    if not logits:
+        return []
+    owner = owners(logits, boxes)
+    return [owner == k for k in range(len(logits))]
+
+
+def owners(
+    logits: Iterable[Float[np.ndarray, "height width"]],
+    boxes: Sequence[Float[np.ndarray, "4"] | None],
+) -> Int16[np.ndarray, "height width"]:
+    """Whose each pixel is, ``NOBODY`` where no logit is positive; one field is held at a time.
 
     A pixel wanted by several goes to the largest logit; among equals (given masks have only two
     values) to the person whose box centre is nearest in units of the box's size, then to the
     first. A person without a box counts as centred where the mask is.
     """
-    if not logits:
-        return []
-    stack = np.stack(logits)
-    wanted = stack > 0
-    contested = wanted.sum(axis=0) > 1
-    if contested.any():
-        rows, columns = np.nonzero(contested)
-        here = np.where(wanted[:, rows, columns], stack[:, rows, columns], -np.inf)
-        near = np.stack(
-            [
-                _nearness(box, inside, rows, columns)
-                for box, inside in zip(boxes, wanted, strict=True)
-            ]
-        )
-        best = here.max(axis=0)
-        owner = np.where(here == best, near, -np.inf).argmax(axis=0)
-        wanted[:, rows, columns] = False
-        wanted[owner, rows, columns] = True
-    return list(wanted)
+    best, owner = np.zeros((0, 0), np.float32), np.zeros((0, 0), np.int16)
+    centred: list[Float[np.ndarray, "4"]] = []
+    for k, (field, box) in enumerate(zip(logits, boxes, strict=True)):
+        if k == 0:
+            best = np.zeros(field.shape, np.float32)
+            owner = np.full(field.shape, NOBODY, np.int16)
+        centred.append(bounds(field > 0) if box is None else np.asarray(box, float))
+        wins = field > best
+        rows, columns = np.nonzero((field == best) & (owner != NOBODY))
+        for other in np.unique(owner[rows, columns]):
+            these = owner[rows, columns] == other
+            nearer = _distance(centred[k], rows[these], columns[these]) < _distance(
+                centred[int(other)], rows[these], columns[these]
+            )
+            wins[rows[these][nearer], columns[these][nearer]] = True
+        owner[wins] = k
+        best[wins] = field[wins]
+    return owner
 
 
-def _nearness(
-    box: Float[np.ndarray, "4"] | None, inside: Inside, rows: np.ndarray, columns: np.ndarray
-) -> np.ndarray:
-    """Minus the distance of pixels to a box's centre, in units of half its sides."""
-    if box is None:
-        box = bounds(inside)
+def _distance(box: Float[np.ndarray, "4"], rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """From a box's centre to pixels, in units of half its sides."""
     half = np.maximum((box[2:] - box[:2]) / 2, 0.5)
     centre = (box[:2] + box[2:]) / 2
-    return -np.hypot((columns + 0.5 - centre[0]) / half[0], (rows + 0.5 - centre[1]) / half[1])
+    return np.hypot((columns + 0.5 - centre[0]) / half[0], (rows + 0.5 - centre[1]) / half[1])
 
 
 def bounds(inside: Inside) -> Float[np.ndarray, "4"]:
