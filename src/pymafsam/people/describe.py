@@ -24,7 +24,7 @@ BOX_MARGIN = 1.5  # side of the first window per longer side of the box
 CIRCLE_MARGIN = 1.25  # side of the second window per diameter of the person's circle
 SLACK = 0.05  # keypoints may lie this far outside the box, per longer side
 # A second look that agrees with the box by this much less than the first went astray.
-ASTRAY = 0.1
+ASTRAY = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
