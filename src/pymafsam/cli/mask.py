@@ -102,9 +102,9 @@ class MaskPoints:
     """For the 2024 policy, which draws at random."""
 
     def run(self) -> int:
-        from pymafsam.cli import masking
+        from pymafsam.cli import saved_masks
 
-        return masking.build_bank(self)
+        return saved_masks.build_bank(self)
 
 
 @dataclass(kw_only=True)
@@ -136,8 +136,8 @@ class MaskShow:
     """JPEG quality."""
 
     def run(self) -> int:
-        from pymafsam.cli import masking
+        from pymafsam.cli import saved_masks
 
         if self.out is None and self.sheet is None:
             raise BadUsage("Where should the drawings go? Give --out, --sheet or both.")
-        return masking.show(self)
+        return saved_masks.show(self)
