@@ -106,7 +106,7 @@ class _Reader:
 
     def unfold(self, data: bytes) -> bytes:
         machine = zlib.decompressobj()
-        room = LARGEST - self.unfolded
+        room = max(LARGEST - self.unfolded, 1)  # 0 would mean no limit
         out = machine.decompress(data, room)
         if machine.unconsumed_tail:
             raise ValueError(f"it unfolds to more than {LARGEST >> 20} MB")
@@ -118,7 +118,7 @@ def _variables(reader: _Reader, called: str) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for element in reader.elements(reader.data[128:]):
         if element.kind == COMPRESSED:
-            element = next(reader.elements(reader.unfold(element.data)))
+            element = next(reader.elements(reader.unfold(element.data)), _Element(0, b""))
         if element.kind == MATRIX:
             name, value = _matrix(reader, element.data, 0)
             out[name] = value
@@ -140,7 +140,8 @@ def _matrix(reader: _Reader, data: bytes, depth: int) -> tuple[str, Any]:
     if kind in CLASSES:
         if imaginary:
             raise ValueError(f"{name or 'a cell'} holds complex numbers")
-        values = _numbers(reader, parts[3]).astype(bool if logical else CLASSES[kind])
+        with np.errstate(invalid="ignore"):  # a damaged file may hold NaN for whole numbers
+            values = _numbers(reader, parts[3]).astype(bool if logical else CLASSES[kind])
         return name, _shaped(values, shape)
     if kind == CHARACTERS:
         return name, _text(reader, parts[3], shape)

@@ -263,6 +263,17 @@ def test_an_object_array_that_calls_is_refused():
         read_npy(_saved(np.array([_Call(os.system, "true")], dtype=object)))
 
 
+def test_numpy_files_of_python_2_are_read_without_a_word():
+    data = _saved(np.arange(20.0).reshape(2, 10)).replace(b"(2, 10), }  ", b"(2L, 10L), }")
+    np.testing.assert_array_equal(read_npy(data), np.arange(20.0).reshape(2, 10))
+
+
+def test_a_header_that_does_not_end_is_refused():
+    data = _saved(np.zeros(3)).replace(b"(3,)", b"(3, ")
+    with pytest.raises(BadInput, match="whole"):
+        read_npy(data)
+
+
 @pytest.mark.parametrize("keep", [4, 30, 100, 140])
 def test_truncated_numpy_files_are_refused(keep):
     with pytest.raises(BadInput):

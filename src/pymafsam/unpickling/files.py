@@ -2,6 +2,8 @@
 
 import io
 import struct
+import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -18,7 +20,7 @@ from pymafsam.unpickling.values import LARGEST, Plain
 BROKEN = (
     ValueError, TypeError, IndexError, KeyError, EOFError, OverflowError, MemoryError,
     RecursionError, AttributeError, NotImplementedError, SyntaxError, OSError, struct.error,
-    zlib.error, zipfile.BadZipFile, RuntimeError,
+    zlib.error, zipfile.BadZipFile, RuntimeError, tokenize.TokenError,
 )  # fmt: skip
 LARGEST_ARCHIVE = 16 * LARGEST  # lists of training pictures; their members are read one by one
 
@@ -107,9 +109,11 @@ class _Archive(Mapping[str, Any]):
 
 def _header(stream: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype]:
     version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(stream)
-    return np.lib.format.read_array_header_2_0(stream)  # 3.0 differs in names of fields only
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # numpy's remark on files of Python 2
+        if version == (1, 0):
+            return np.lib.format.read_array_header_1_0(stream)
+        return np.lib.format.read_array_header_2_0(stream)  # 3.0 differs in names of fields only
 
 
 def _opened(source: Path | bytes, name: str | None) -> tuple[str, bytes]:

@@ -192,7 +192,10 @@ def _dtype(thing: Thing) -> np.dtype:
 
 def _compressed(layout: str, state: dict[str, Any], lines: int) -> tuple[np.ndarray, np.ndarray]:
     """(rows, columns) of scipy's csc and csr layouts."""
-    starts, inner = np.asarray(state["indptr"]).astype(np.int64), np.asarray(state["indices"])
+    starts, inner = np.asarray(state["indptr"]), np.asarray(state["indices"])
+    if starts.dtype.kind not in "iu":
+        raise ValueError("a sparse matrix whose pointers are no whole numbers")
+    starts = starts.astype(np.int64)
     counts = np.diff(starts)
     if starts.shape != (lines + 1,) or starts[0] != 0 or starts[-1] != len(inner):
         raise ValueError("a sparse matrix whose pointers do not fit")
