@@ -20,7 +20,7 @@ from pymafsam.atomic import writing
 from pymafsam.evaluation import coco
 from pymafsam.evaluation.metrics import boundary_f, iou
 from pymafsam.masks import load_segmenter
-from pymafsam.masks.prompts import for_person
+from pymafsam.masks.prompts import for_person, untangled
 from pymafsam.masks.view import whole
 from pymafsam.records import Mask, Person, Prompt
 
@@ -98,7 +98,7 @@ def one_picture(segmenter: Any, detector: Any, chosen: Any, picture: Any) -> dic
 
 def ways(annotated: Any, found: list[Person]) -> Iterator[tuple[str, list[Prompt]]]:
     """The rows of the table that prompt with findings."""
-    everything = [for_person(person) for person in found]
+    everything = untangled([for_person(person) for person in found])
     yield "box", [Prompt(box=prompt.box) for prompt in everything]
     yield "box + keypoints", [replace(prompt, mask=None) for prompt in everything]
     yield "box + mask", [replace(prompt, keypoints=None) for prompt in everything]

@@ -149,3 +149,20 @@ def test_findings_of_somebody_else_are_left_out():
     assert prompt.keypoints is not None
     np.testing.assert_array_equal(prompt.keypoints[:, :2], keypoints[:, :2])
     np.testing.assert_array_equal(prompt.keypoints[:, 2], [0.9, 0, 0.7])
+
+
+def test_the_same_person_is_not_described_twice():
+    mask = np.zeros((30, 40), bool)
+    mask[5:25, 3:18] = True
+    findings = {"mask": mask, "keypoints": np.ones((17, 3))}
+    own = Prompt(box=np.array([3.0, 5, 18, 25]), **findings)
+    thief = Prompt(box=np.array([10.0, 2, 38, 28]), **findings)
+    elsewhere = Prompt(box=np.array([20.0, 0, 40, 30]), mask=far_mask())
+    for order in ([own, thief, elsewhere], [elsewhere, thief, own]):
+        cleared = dict(zip(map(id, order), prompts.untangled(order), strict=True))
+        assert cleared[id(own)] is own
+        assert cleared[id(elsewhere)] is elsewhere
+        left = cleared[id(thief)]
+        assert left.box is thief.box
+        assert left.mask is None
+        assert left.keypoints is None

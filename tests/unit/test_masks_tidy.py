@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pymafsam.masks.tidy import bounds, disjoint, without_holes, without_specks
+from pymafsam.masks.tidy import alone, bounds, disjoint, without_holes, without_specks
+from pymafsam.records import Mask
 
 MASKS = arrays(bool, st.tuples(st.integers(1, 24), st.integers(1, 24)))
 FIELDS = arrays(np.float32, (3, 9, 11), elements=st.floats(-4, 4, width=16).map(float))
@@ -58,3 +59,13 @@ def test_bounds_hold_the_mask_and_touch_it(inside):
         assert inside[y1 - 1].any()
         assert inside[:, x0].any()
         assert inside[:, x1 - 1].any()
+
+
+def test_alone_hides_the_others_and_nobody_else():
+    pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    masks = [Mask(inside=np.eye(4, dtype=bool), score=1.0), None]
+    masks.append(Mask(inside=np.eye(4, dtype=bool)[::-1].copy(), score=1.0))
+    seen = alone(pixels, masks, 0)
+    assert (seen[masks[2].inside] == 128).all()
+    np.testing.assert_array_equal(seen[~masks[2].inside], pixels[~masks[2].inside])
+    np.testing.assert_array_equal(alone(pixels, masks[:2], 0), pixels)

@@ -10,12 +10,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from pymafsam import rle, unpickling
 from pymafsam.errors import BadInput
 from pymafsam.masks.prompts import check, read_json
-from pymafsam.masks.tidy import bounds
+from pymafsam.masks.tidy import bounds, box_overlap
 from pymafsam.records import Inside, Mask, Person, Prompt
 
 PICTURES = frozenset({".png", ".tif", ".tiff", ".bmp", ".gif", ".webp"})
@@ -230,14 +229,6 @@ def assign(people: Sequence[Person], masks: Sequence[Inside]) -> list[Mask | Non
         chosen[int(k)] = Mask(inside=masks[int(m)], score=1.0)
         overlaps[k, :] = overlaps[:, m] = 0
     return chosen
-
-
-def box_overlap(one: Float[np.ndarray, "4"], other: Float[np.ndarray, "4"]) -> float:
-    """Intersection over union of two boxes x0, y0, x1, y1."""
-    sides = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
-    shared = float(np.prod(np.maximum(sides, 0)))
-    total = float(np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2])) - shared
-    return shared / total if total > 0 else 0.0
 
 
 def _coco(content: Any, called: str) -> dict[str, tuple[Any, ...]] | None:

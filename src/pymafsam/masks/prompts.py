@@ -15,12 +15,13 @@ import numpy as np
 
 from pymafsam import rle
 from pymafsam.errors import BadInput
-from pymafsam.masks.tidy import bounds
+from pymafsam.masks.tidy import bounds, box_overlap
 from pymafsam.records import Person, Prompt
 
 FORMAT = "pymafsam-prompts/1"
 DISAGREE = 0.1  # a prompt whose mask lies less than this in its box is a mistake
 OWN = 0.3  # a detector's mask that lies less than this in the person's box is somebody else's
+SAME = 0.6  # overlap above which two masks are of the same person
 ROOM = 0.03  # of the box's sides, by which keypoints may lie beside it
 KEYS = frozenset({"box", "clicks", "keypoints", "mask"})
 
@@ -39,6 +40,35 @@ def for_person(person: Person) -> Prompt:
         keypoints=_own_keypoints(person, box) if said.keypoints is None else said.keypoints,
         mask=_own_mask(person, box) if said.mask is None else said.mask,
     )
+
+
+def untangled(prompts: Sequence[Prompt]) -> list[Prompt]:
+    """Prompts in which nobody is described twice.
+
+    Where two people touch, a detector may find the same one in both boxes. Of two rough masks
+    that are the same, the one that fills its box worse is left out, with its keypoints.
+    """
+    cleared = list(prompts)
+    fits = [
+        0.0 if p.box is None or p.mask is None else box_overlap(np.asarray(p.box), bounds(p.mask))
+        for p in prompts
+    ]
+    for i, one in enumerate(prompts):
+        for j, other in enumerate(prompts[:i]):
+            if _same(one, other):
+                worse = i if fits[i] <= fits[j] else j
+                cleared[worse] = replace(prompts[worse], mask=None, keypoints=None)
+    return cleared
+
+
+def _same(one: Prompt, other: Prompt) -> bool:
+    """Whether two prompts with boxes of their own have one and the same mask."""
+    if one.mask is None or other.mask is None or one.box is None or other.box is None:
+        return False
+    if box_overlap(bounds(one.mask), bounds(other.mask)) < SAME:
+        return False
+    union = np.count_nonzero(one.mask | other.mask)
+    return bool(np.count_nonzero(one.mask & other.mask) > SAME * union)
 
 
 def _own_keypoints(person: Person, box: np.ndarray) -> np.ndarray | None:

@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
+from pymafsam.masks.prompts import untangled
 from pymafsam.masks.tidy import NOBODY, bounds, owners, without_holes, without_specks
 from pymafsam.masks.view import (
     CANVAS,
@@ -72,6 +73,7 @@ class SamSegmenter:
     def segment(self, pixels: Pixels, prompts: Sequence[Prompt]) -> list[Mask | None]:
         """One mask per prompt, disjoint; the picture is encoded once, and once more for each
         small person. None for a prompt that says nothing."""
+        prompts = untangled(prompts)
         view = whole((pixels.shape[1], pixels.shape[0]))
         encoded: list[Any] = []
         readings: list[Reading | None] = []

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from jaxtyping import Float, Int16
+from jaxtyping import Float, Int16, UInt8
 
-from pymafsam.records import Inside
+from pymafsam.records import Inside, Mask, Pixels
 
 NOBODY = -1
+GREY = 128
 
 
 def without_specks(inside: Inside, area: int) -> Inside:
@@ -95,3 +96,25 @@ def bounds(inside: Inside) -> Float[np.ndarray, "4"]:
     if not len(rows):
         return np.zeros(4)
     return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], float)
+
+
+def box_overlap(one: Float[np.ndarray, "4"], other: Float[np.ndarray, "4"]) -> float:
+    """Intersection over union of two boxes x0, y0, x1, y1."""
+    sides = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
+    shared = float(np.prod(np.maximum(sides, 0)))
+    total = float(np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2])) - shared
+    return shared / total if total > 0 else 0.0
+
+
+def alone(
+    pixels: Pixels, masks: Sequence[Mask | None], person: int
+) -> UInt8[np.ndarray, "rows columns 3"]:
+    """The picture with everybody else's pixels greyed, as a detector of one person should see it.
+
+    Where two people touch, a keypoint network easily describes the same one twice.
+    """
+    seen = pixels.copy()
+    for k, other in enumerate(masks):
+        if k != person and other is not None:
+            seen[other.inside] = GREY
+    return seen
