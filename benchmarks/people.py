@@ -202,7 +202,7 @@ def main() -> None:
     parser.add_argument("report", choices=REPORTS)
     parser.add_argument("data", type=Path)
     parser.add_argument("--detector", default="nanodet")
-    parser.add_argument("--score", type=float, default=0.35)
+    parser.add_argument("--score", type=float, default=0.4)
     parser.add_argument("--limit", type=int, help="only the first so many pictures")
     parser.add_argument("--sheet", type=Path)
     options = parser.parse_args()

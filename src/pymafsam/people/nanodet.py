@@ -24,10 +24,15 @@ DEVIATION_BGR = np.array([57.375, 57.12, 58.395], np.float32)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NanoDetOptions:
-    """``score``: surer boxes are kept; ``overlap``: boxes that share more are one person."""
+    """``score``: surer boxes are kept; ``overlap``: boxes that share more are one person.
+
+    The picture is shown once for each of ``scales`` (1: as large as fits): what is missed at one
+    size is often found at the other.
+    """
 
     score: float = 0.15
     overlap: float = 0.45
+    scales: tuple[float, ...] = (1.0, 0.7)
 
 
 class NanoDet:
@@ -59,9 +64,15 @@ class NanoDet:
     def candidates(
         self, pixels: Pixels
     ) -> tuple[Float[np.ndarray, "boxes 4"], Float[np.ndarray, "boxes"]]:
-        """Boxes above the score before overlapping ones are removed."""
+        """Boxes above the score, at all scales, before overlapping ones are removed."""
+        found = [self._at(pixels, scale) for scale in self.options.scales]
+        return np.concatenate([b for b, _ in found]), np.concatenate([s for _, s in found])
+
+    def _at(
+        self, pixels: Pixels, relative: float
+    ) -> tuple[Float[np.ndarray, "boxes 4"], Float[np.ndarray, "boxes"]]:
         height, width = pixels.shape[:2]
-        scale = SIDE / max(height, width)
+        scale = relative * SIDE / max(height, width)
         outputs = self._session.run(None, {"input_1": letterboxed(pixels, scale)})
         count = len(STRIDES)
         boxes, scores = [], []
