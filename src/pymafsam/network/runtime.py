@@ -92,7 +92,9 @@ class OnnxRunner:
         images: Float[np.ndarray, "batch 3 side side"],
         points: Float[np.ndarray, "batch points 2"],
     ) -> Result:
-        found = self.session.run(list(OUTPUTS), {"images": images, "points": points})
+        given = {"images": images, "points": points}  # HMR was exported without points
+        fed = {entry.name: given[entry.name] for entry in self.session.get_inputs()}
+        found = self.session.run(list(OUTPUTS), fed)
         return Result(**dict(zip(OUTPUTS, map(np.asarray, found), strict=True)))
 
 
@@ -117,7 +119,8 @@ class OpenVinoRunner:
         images: Float[np.ndarray, "batch 3 side side"],
         points: Float[np.ndarray, "batch points 2"],
     ) -> Result:
-        found = self.compiled({"images": images, "points": points})
+        given = {"images": images, "points": points}
+        found = self.compiled({n.any_name: given[n.any_name] for n in self.compiled.inputs})
         return Result(**{name: np.array(found[name]) for name in OUTPUTS})
 
 
