@@ -78,6 +78,18 @@ def test_a_closer_look_and_a_shared_canvas_give_the_same_place():
         assert (found.inside ^ expected).sum() < 0.03 * expected.sum() + 6
 
 
+def test_only_the_first_few_small_people_cost_an_encoding_of_their_own():
+    engine = Disks()
+    small = [Prompt(box=np.array([x, 10.0, x + 12, 30])) for x in range(0, 180, 20)]
+    masks = SamSegmenter(engine, Settings(closer=3)).segment(picture(), small)
+    assert len(engine.encoded) == 1 + 3
+    for prompt, mask in zip(small, masks, strict=True):
+        assert mask is not None
+        assert prompt.box is not None
+        expected = disk(prompt.box, (200, 100))
+        assert (mask.inside ^ expected).sum() < 0.1 * expected.sum() + 6
+
+
 def test_four_small_pictures_share_one_encoding():
     engine = Disks()
     results = SamSegmenter(engine).segment_together([picture()] * 5, [[Prompt(box=BOX)]] * 5)

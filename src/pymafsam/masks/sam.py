@@ -57,7 +57,8 @@ class Settings:
     confident: float = 0.5  # keypoints below this confidence are not clicked
     strength: float = 5.0  # logits given to a rough mask's inside (and minus that outside)
     rounds: int = 2  # the second decodes again with the first one's logits
-    small: float = 0.12  # boxes below this share of the longer side get a closer look
+    small: float = 0.2  # boxes below this share of the longer side get a closer look,
+    closer: int = 4  # but no more than so many in a picture: each costs an encoding
     margin: float = 2.2  # how much of the surroundings the closer look takes in
     speck: float = 0.01  # parts and holes below this share of the mask's area are removed
 
@@ -71,17 +72,21 @@ class SamSegmenter:
         self.settings = settings or Settings()
 
     def segment(self, pixels: Pixels, prompts: Sequence[Prompt]) -> list[Mask | None]:
-        """One mask per prompt, disjoint; the picture is encoded once, and once more for each
-        small person. None for a prompt that says nothing."""
+        """One mask per prompt, disjoint; None for a prompt that says nothing.
+
+        The picture is encoded once, and once more for each of the first few small people.
+        """
         prompts = untangled(prompts)
         view = whole((pixels.shape[1], pixels.shape[0]))
         encoded: list[Any] = []
         readings: list[Reading | None] = []
+        looks = self.settings.closer
         for prompt in prompts:
             if says_nothing(prompt):
                 readings.append(None)
                 continue
-            if self.wants_closer_look(prompt, view):
+            if looks and self.wants_closer_look(prompt, view):
+                looks -= 1
                 closer = around(extent(prompt), view.size, self.settings.margin)
                 readings.append(self.decode(self.encode(pixels, closer), closer, prompt))
                 continue
