@@ -127,7 +127,9 @@ class TiledDetector:
         box = np.concatenate([low - room, high + room]).clip(0, limits)
         if np.any(box[2:] - box[:2] < 1):
             return None
-        return Person(box=box, score=circle.score * reading.presence)
+        # Where nobody is, the heatmaps are faint even if the other two scores are high.
+        clearness = float(strength[:POINTS].mean())
+        return Person(box=box, score=circle.score * reading.presence * clearness)
 
 
 def cells() -> Float[np.ndarray, "2254 2"]:
