@@ -131,8 +131,11 @@ def _nearest(
     labels, places = np.asarray(found, np.intp), np.argwhere(solid)[:, ::-1]
     owner = np.zeros((len(places) + 1, 2))
     owner[labels[solid]] = places
-    x, y = np.clip(np.rint(points), 0, len(solid) - 1).astype(np.intp).T
-    return np.where(solid[y, x][:, None], points, owner[labels[y, x]])
+    pixels = np.clip(np.rint(points), 0, len(solid) - 1)
+    x, y = pixels.astype(np.intp).T
+    # Not on the very edge of a pixel, so that float32 leaves it in the mask.
+    kept = np.clip(points, pixels - 0.49, pixels + 0.49)
+    return np.where(solid[y, x][:, None], kept, owner[labels[y, x]])
 
 
 def _around(solid: Bool[np.ndarray, "side side"]) -> Float[np.ndarray, "around 2"]:

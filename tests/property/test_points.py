@@ -66,6 +66,15 @@ def test_four_hundred_points_lie_in_the_mask_and_all_in_the_crop(inside):
     assert inside[y, x].all()
 
 
+def test_a_point_between_two_pixels_stays_in_the_mask_after_rounding():
+    inside = np.zeros((SIDE, SIDE), bool)
+    for row in range(0, SIDE - 1, 2):  # every other row: points fall on edges of rows
+        inside[row, 30:200] = True
+    inside[:, 100:103] = True
+    x, y = np.rint(pixels_of(points.from_mask(inside)[: points.WITHIN])).astype(int).T
+    assert inside[y, x].all()
+
+
 @given(masks())
 def test_the_same_mask_gives_the_same_points_bit_for_bit(inside):
     assert points.from_mask(inside).tobytes() == points.from_mask(inside.copy()).tobytes()
