@@ -83,8 +83,9 @@ def _arguments(archive: Archive, folder: Path) -> list[str]:
             *("--timeout=20", f"--dest={folder}", archive.spec),
         ]
     return [
-        *("pack", archive.spec, "--silent", f"--pack-destination={folder}"),
-        *(f"--cache={folder / 'cache'}", "--fetch-retries=1", "--no-update-notifier"),
+        *("pack", archive.spec, "--loglevel=error", f"--pack-destination={folder}"),
+        *(f"--cache={folder / 'cache'}", "--fetch-retries=2", "--fetch-retry-mintimeout=1000"),
+        *("--fetch-retry-maxtimeout=5000", "--no-update-notifier"),
     ]
 
 
@@ -133,11 +134,17 @@ def _run(command: list[str], archive: Archive, folder: Path, progress: Progress 
                 process.terminate()
                 process.wait()
     if process.returncode != 0:
-        lines = words.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        last = lines[-1].strip()[:300] if lines else f"exit code {process.returncode}"
-        raise MissingAsset(f"{archive.client} could not bring {archive.spec}: {last}")
+        reason = _reason(words.read_text(encoding="utf-8", errors="replace"))
+        reason = reason or f"exit code {process.returncode}"
+        raise MissingAsset(f"{archive.client} could not bring {archive.spec}: {reason}")
     if progress is not None:
         progress(archive.spec, archive.size, archive.size)
+
+
+def _reason(words: str) -> str:
+    """The first line in which a client speaks of an error, else its last line."""
+    lines = [line.strip()[:300] for line in words.strip().splitlines()]
+    return next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "")
 
 
 def _bytes_in(folder: Path) -> int:
