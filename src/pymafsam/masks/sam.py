@@ -134,9 +134,10 @@ class SamSegmenter:
         """The decoder's answer to one prompt on one view.
 
         A detector's keypoints and mask may be wrong together, so that the box has a say of its
-        own: with a box and a mask the logits are the mean of those by the box and those by
-        everything. Clicks, and keypoints without a mask (annotations), are obeyed: where the mask
-        leaves one on its wrong side, it is decoded again with its own logits.
+        own: with a box and a mask the logits are the mean of those by the box, those by box and
+        mask, and those by everything. Clicks, and keypoints without a mask (annotations), are
+        obeyed: where the mask leaves one on its wrong side, it is decoded again with its own
+        logits.
         """
         prompt = framed(prompt)
         readings = [self._read(embedding, view, part) for part in parts(prompt)]
@@ -259,10 +260,11 @@ def framed(prompt: Prompt) -> Prompt:
 
 
 def parts(prompt: Prompt) -> list[Prompt]:
-    """The prompts to decode one by one: with box and mask, the box (and clicks) and everything."""
+    """The prompts to decode one by one: box (and clicks), box and mask, and everything."""
     if prompt.box is None or prompt.mask is None:
         return [prompt]
-    return [replace(prompt, keypoints=None, mask=None), prompt]
+    opinions = [replace(prompt, keypoints=None, mask=None), replace(prompt, keypoints=None)]
+    return opinions if prompt.keypoints is None else [*opinions, prompt]
 
 
 def clicks_of(prompt: Prompt) -> int:
