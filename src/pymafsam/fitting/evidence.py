@@ -77,7 +77,8 @@ class Trust:
 
     middle: float = 0.6
     width: float = 0.09
-    sharp_middle: float = 0.7  # the same for places in the picture, where errors grow faster
+    sharp_middle: float = 0.65  # the same for places in the picture, where errors grow faster
+    unsure: float = 0.05  # least weight of a place inside the picture
     metric_floor: float = 0.05
 
     def of(self, confidence: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
@@ -86,7 +87,8 @@ class Trust:
 
     def sharp(self, confidence: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
         """Weights of places in the picture."""
-        return 1 / (1 + np.exp((self.sharp_middle - confidence) / self.width))
+        curve = 1 / (1 + np.exp((self.sharp_middle - confidence) / self.width))
+        return self.unsure + (1 - self.unsure) * curve
 
 
 # Where BlazePose's landmarks sit beside COCO's, metres in the rest axes of a joint (the left one

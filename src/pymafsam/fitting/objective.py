@@ -65,7 +65,7 @@ class Settings:
     # Metres by which the torso, thighs and shins may lean along the ray when legs are unseen.
     lean: tuple[float, ...] = (0.04, 0.1, 0.1, 0.1, 0.1)
     silhouette: float = 0.1
-    silhouette_width: float = 4.0
+    silhouette_width: float = 6.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
