@@ -37,7 +37,7 @@ class Graph:
     weights: Mapping[str, np.ndarray]
     nodes: list[Any] = field(default_factory=list)
     constants: dict[str, np.ndarray] = field(default_factory=dict)
-    known: dict[str, Value | np.ndarray] = field(default_factory=dict)
+    known: dict[str, Any] = field(default_factory=dict)  # Value, or np.ndarray for constants
 
     def add(self, operation: str, inputs: list[str], outputs: int = 1, **attributes) -> list[str]:
         """Append one ONNX node; returns the names of its outputs."""
@@ -98,9 +98,8 @@ def _model(content: dict, numbers: bytes):
         for side in ("inputs", "outputs")
     )
     for info in outputs:
-        value = graph.known[info.name]
-        assert isinstance(value, Value)
-        graph.nodes.append(helper.make_node("Identity", [graph.seen(value)], [info.name]))
+        shown = graph.seen(graph.known[info.name])
+        graph.nodes.append(helper.make_node("Identity", [shown], [info.name]))
     constants = [numpy_helper.from_array(a, name) for name, a in graph.constants.items()]
     made = helper.make_graph(graph.nodes, "graph", inputs, outputs, constants)
     model = helper.make_model(
@@ -153,7 +152,8 @@ def _composed(
     return tuple(first[axis] for axis in second)
 
 
-def _inputs(graph: Graph, node: dict) -> list[Any]:
+def _inputs(graph: Graph, node: dict) -> Any:
+    """List of what the node reads: a ``Value`` each, or an array for a constant."""
     return [graph.known[name] for name in node["input"]]
 
 
@@ -208,17 +208,21 @@ def _max_pool(graph: Graph, node: dict) -> list:
 
 def _add(graph: Graph, node: dict) -> list:
     first, second = _inputs(graph, node)
-    if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
-        return [first + second]
-    if isinstance(second, np.ndarray):  # a bias along the last axis as TensorFlow sees it
-        axes = first.axes or tuple(range(second.ndim))
-        shape = [1] * len(axes)
-        shape[axes[-1]] = second.size
-        other = graph.constant(second.reshape(shape))
-        return [Value(graph.add("Add", [first.name, other])[0], first.axes)]
+    if not isinstance(first, Value):
+        return [first + second]  # two constants: a shape being put together
+    if not isinstance(second, Value):
+        return [_biased(graph, first, second)]
     if first.axes == second.axes:
         return [Value(graph.add("Add", [first.name, second.name])[0], first.axes)]
     return [Value(graph.add("Add", [graph.seen(first), graph.seen(second)])[0])]
+
+
+def _biased(graph: Graph, value: Value, bias: np.ndarray) -> Value:
+    """A bias along the last axis as TensorFlow sees it, wherever ONNX has that axis."""
+    axes = value.axes or tuple(range(bias.ndim))
+    shape = [1] * len(axes)
+    shape[axes[-1]] = bias.size
+    return Value(graph.add("Add", [value.name, graph.constant(bias.reshape(shape))])[0], value.axes)
 
 
 def _leaky_relu(graph: Graph, node: dict) -> list:
