@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pymafsam.masks.tidy import alone, bounds, disjoint, without_holes, without_specks
+from pymafsam.masks.tidy import alone, bounds, conceded, disjoint, without_holes, without_specks
 from pymafsam.records import Mask
 
 MASKS = arrays(bool, st.tuples(st.integers(1, 24), st.integers(1, 24)))
@@ -20,11 +20,13 @@ def test_people_never_share_a_pixel_and_lose_none_that_somebody_wanted(logits):
 
 
 @given(FIELDS)
-def test_a_contested_pixel_goes_to_the_largest_logit(logits):
+def test_a_contested_pixel_goes_to_the_largest_logit_that_does_not_concede_it(logits):
     parts = np.array(disjoint(list(logits), [None, None, None]))
-    won = np.where(parts, logits, -np.inf).max(axis=0)
+    lost = np.array(conceded(list(logits > 0)))
+    left = np.where(lost, -1, logits)
+    won = np.where(parts, left, -np.inf).max(axis=0)
     claimed = (logits > 0).any(axis=0)
-    np.testing.assert_array_equal(won[claimed], logits.max(axis=0)[claimed])
+    np.testing.assert_array_equal(won[claimed], left.max(axis=0)[claimed])
 
 
 def test_equal_claims_go_to_the_nearer_box():
@@ -69,3 +71,11 @@ def test_alone_hides_the_others_and_nobody_else():
     assert (seen[masks[2].inside] == 128).all()
     np.testing.assert_array_equal(seen[~masks[2].inside], pixels[~masks[2].inside])
     np.testing.assert_array_equal(alone(pixels, masks[:2], 0), pixels)
+
+
+def test_a_mask_around_two_people_leaves_the_other_alone():
+    both, child = np.full((10, 20), 5.0), np.full((10, 20), -1.0)
+    child[4:, 12:18] = 0.5
+    parent_part, child_part = disjoint([both, child], [None, None])
+    np.testing.assert_array_equal(child_part, child > 0)
+    np.testing.assert_array_equal(parent_part, ~child_part)

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int16, UInt8
 from pymafsam.records import Inside, Mask, Pixels
 
 NOBODY = -1
+SMALLER, WITHIN = 0.8, 0.7  # when one mask takes in another
 GREY = 128
 
 
@@ -46,11 +47,33 @@ def disjoint(
     logits: Sequence[Float[np.ndarray, "height width"]],
     boxes: Sequence[Float[np.ndarray, "4"] | None],
 ) -> list[Inside]:
-    """Positive logits of each person, every pixel given to one person at most (``owners``)."""
+    """Positive logits of each person, every pixel given to one person at most.
+
+    By ``conceded`` first, then by ``owners``.
+    """
     if not logits:
         return []
-    owner = owners(logits, boxes)
+    given = conceded([field > 0 for field in logits])
+    fields = (np.where(lost, -1.0, field) for field, lost in zip(logits, given, strict=True))
+    owner = owners(fields, boxes)
     return [owner == k for k in range(len(logits))]
+
+
+def conceded(wanted: Sequence[Inside]) -> list[Inside]:
+    """The pixels that each person leaves to others: a mask that takes in somebody's gives them up.
+
+    A box around two people easily yields both in one mask; whoever has a clearly smaller mask
+    that lies mostly within it is then somebody of their own.
+    """
+    sizes = [np.count_nonzero(inside) for inside in wanted]
+    given = [np.zeros_like(inside) for inside in wanted]
+    for large, lost in enumerate(given):
+        for small, inside in enumerate(wanted):
+            if not 0 < sizes[small] < SMALLER * sizes[large]:
+                continue
+            if np.count_nonzero(inside & wanted[large]) > WITHIN * sizes[small]:
+                lost |= inside
+    return given
 
 
 def owners(
