@@ -35,8 +35,7 @@ def enlarged(frame: Frame, side: int = 640) -> Frame:
 def stages(flow: Reconstructor, path: Path, frame: Frame, out: Path) -> Iterator[tuple[str, Any]]:
     """(name, call) of every stage, each fed with what the stage before gives."""
     camera = whole_picture(frame.size, flow.focal)
-    found = [p for p in flow.detector.find(frame.pixels) if p.score >= flow.minimum_score][:1]
-    people = flow.detector.describe(frame.pixels, found)
+    people = flow.find(frame)[:1]
     masks = flow.segment(frame, people)
     bodies = flow.estimator.estimate(frame, people, masks, camera)
     scene = Scene(
@@ -50,7 +49,7 @@ def stages(flow: Reconstructor, path: Path, frame: Frame, out: Path) -> Iterator
     )
     yield "read", lambda: read_picture(path)
     yield "detect", lambda: flow.detector.find(frame.pixels)
-    yield "describe", lambda: flow.detector.describe(frame.pixels, found)
+    yield "describe", lambda: flow.detector.describe(frame.pixels, people)
     yield "segment", lambda: flow.segment(frame, people)
     yield "fit", lambda: flow.estimator.estimate(frame, people, masks, camera)
     yield "picture", lambda: export.save(scene, out, ("picture",))

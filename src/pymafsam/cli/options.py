@@ -37,8 +37,8 @@ class Flow:
     """For what is drawn at random (only the point bank is)."""
     focal: Annotated[float | None, tyro.conf.arg(metavar="PIXELS")] = None
     """Focal length in pixels. Default: EXIF's, else the picture's diagonal."""
-    min_score: float = 0.35
-    """People the detector is less sure of are passed over."""
+    min_score: float = 0.42
+    """Less sure people (box and keypoints together, 0 to 1) are passed over."""
 
     def load(self) -> "Reconstructor":
         """The reconstructor these options describe; networks are fetched with a progress bar."""
