@@ -11,8 +11,7 @@ from pymafsam.records import Inside
 
 def encode(inside: Inside) -> dict[str, Any]:
     """COCO's compressed run lengths, ready for json: ``{"size": [h, w], "counts": str}``."""
-    from pycocotools import mask as coco
-
+    coco = _coco()
     run_lengths = coco.encode(np.asfortranarray(inside.astype(np.uint8)))
     return {"size": list(run_lengths["size"]), "counts": run_lengths["counts"].decode("ascii")}
 
@@ -22,8 +21,7 @@ def decode(segmentation: Any, size: tuple[int, int]) -> Inside:
 
     Raises BadInput when the segmentation is of another size or not COCO's.
     """
-    from pycocotools import mask as coco
-
+    coco = _coco()
     width, height = size
     try:
         if isinstance(segmentation, Mapping):
@@ -48,3 +46,10 @@ def decode(segmentation: Any, size: tuple[int, int]) -> Inside:
             "A segmentation is neither COCO polygons nor COCO run lengths "
             f"({type(error).__name__}: {error})."
         ) from error
+
+
+def _coco() -> Any:
+    # Its type stubs know neither json's lists nor uncompressed run lengths.
+    from pycocotools import mask
+
+    return mask
