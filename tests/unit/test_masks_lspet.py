@@ -36,7 +36,7 @@ def test_a_joint_counts_up_to_the_tolerance_from_the_mask():
     inside[20:30, 20:30] = True
     found = joints((25.5, 25.5), (32.5, 25.5), (33.5, 25.5), (79, 59))
     assert lspet.joints_inside(inside, found) == (2, 4)
-    assert lspet.joints_inside(inside, found, tolerance=4) == (3, 4)
+    assert lspet.joints_inside(inside, found, tolerance=4.0) == (3, 4)
     assert lspet.joints_inside(np.zeros((60, 80), bool), found) == (0, 4)
 
 
