@@ -120,7 +120,8 @@ class OpenVinoRunner:
         points: Float[np.ndarray, "batch points 2"],
     ) -> Result:
         given = {"images": images, "points": points}
-        found = self.compiled({n.any_name: given[n.any_name] for n in self.compiled.inputs})
+        known = set().union(*(entry.names for entry in self.compiled.inputs))
+        found = self.compiled({name: a for name, a in given.items() if name in known})
         return Result(**{name: np.array(found[name]) for name in OUTPUTS})
 
 
