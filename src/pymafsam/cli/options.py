@@ -22,7 +22,7 @@ class Flow:
     body: str = "anny24"
     """The embedded body, or the path of an SMPL file of yours."""
     detector: str = "auto"
-    """Who finds people: auto, nanodet, blazepose."""
+    """Who finds people: auto, nanodet, blazepose (needs no npm), fast (less exact)."""
     segmenter: str = "auto"
     """Who makes masks: auto, mobilesam, sam:vit_h=PATH (also vit_l, vit_b), detector, none."""
     points: str = "auto"
@@ -42,21 +42,23 @@ class Flow:
 
     def load(self) -> "Reconstructor":
         """The reconstructor these options describe; networks are fetched with a progress bar."""
+        from pymafsam.cli.fetch import showing_downloads
         from pymafsam.pipeline import Reconstructor
 
-        return Reconstructor.load(
-            weights=self.weights,
-            body=self.body,
-            detector=self.detector,
-            segmenter=self.segmenter,
-            points=self.points,
-            refine=self.refine,
-            device=self.device,
-            batch=self.batch,
-            seed=self.seed,
-            focal=self.focal,
-            minimum_score=self.min_score,
-        )
+        with showing_downloads():
+            return Reconstructor.load(
+                weights=self.weights,
+                body=self.body,
+                detector=self.detector,
+                segmenter=self.segmenter,
+                points=self.points,
+                refine=self.refine,
+                device=self.device,
+                batch=self.batch,
+                seed=self.seed,
+                focal=self.focal,
+                minimum_score=self.min_score,
+            )
 
 
 @contextmanager

@@ -25,19 +25,25 @@ CIRCLE_MARGIN = 1.25  # side of the second window per diameter of the person's c
 SLACK = 0.05  # keypoints may lie this far outside the box, per longer side
 # A second look that agrees with the box by this much less than the first went astray.
 ASTRAY = 0.05
+# A first look that fits less is tried turned, and believed turned where that fits so much better.
+UNCLEAR = 0.55
+CLEARER = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
-    """How much work is spent on a person: look again, and average with the mirror image."""
+    """How much work is spent on a person: turn the box if need be, look again, and average with
+    the mirror image.
+    """
 
+    turn: bool
     again: bool
     mirror: bool
 
 
 QUALITY: Mapping[str, Quality] = {
-    "best": Quality(again=True, mirror=True),
-    "fast": Quality(again=False, mirror=False),
+    "best": Quality(turn=True, again=True, mirror=True),
+    "fast": Quality(turn=False, again=False, mirror=False),
 }
 
 
@@ -68,7 +74,7 @@ class Describer:
         return [self._one(pixels, person) for person in people]
 
     def _one(self, pixels: Pixels, person: Person) -> Person:
-        best = self._look(pixels, person, around_box(person.box, BOX_MARGIN), first=True)
+        best = self._first(pixels, person)
         if self.quality.again:
             again = self._look(pixels, person, whole_person(best, person.box), first=False)
             best = again if again.fits > best.fits - ASTRAY else best
@@ -80,6 +86,17 @@ class Describer:
             keypoint_score=best.fits,
             mask=whole_picture_mask(best.reading, pixels.shape[:2]),
         )
+
+    def _first(self, pixels: Pixels, person: Person) -> Look:
+        """The look at the box; when it shows little, also turned: the network expects heads up."""
+        upright = around_box(person.box, BOX_MARGIN)
+        look = self._look(pixels, person, upright, first=True)
+        if not self.quality.turn or look.fits >= UNCLEAR:
+            return look
+        turned = [replace(upright, angle=np.pi / 2 * quarter) for quarter in (1, 2, 3)]
+        looks = [self._look(pixels, person, window, first=True) for window in turned]
+        best = max(looks, key=lambda one: one.fits)
+        return best if best.fits > look.fits + CLEARER else look
 
     def _look(self, pixels: Pixels, person: Person, window: Window, *, first: bool) -> Look:
         # Only the last look is worth its mirror image.
