@@ -1,4 +1,4 @@
-"""Where the keypoint network's landmarks sit beside COCO's on the body (fitting/evidence.py SHIFTS).
+"""Where the keypoint network's landmarks sit beside COCO's (SHIFTS of fitting/evidence.py).
 
     python tools/fit_offsets.py COCO_TRAIN_FOLDER PEOPLE_CACHE.npz
 

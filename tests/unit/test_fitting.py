@@ -139,7 +139,7 @@ def test_one_wild_keypoint_is_left_aside():
 def test_a_mask_widens_a_body_that_is_too_thin():
     wide = standing()
     wide = replace(wide, betas=wide.betas + np.eye(10)[1] * 2.0)
-    person, inside = described(wide), silhouette_of(wide)
+    person, inside = described(wide, confidence=0.3), silhouette_of(wide)
     thin = replace(FIT.prior, betas=3.0)
     fit = KeypointFit(FIT.model, prior=thin)
     without, _ = fit.solve([person], [None], VIEW)
@@ -337,3 +337,11 @@ def test_riding_points_move_with_their_share_of_every_bone():
     moved = replace(state, translation=state.translation + 1.0)
     again = ride(FIT.landmarks, articulate(FIT.skeleton, moved), moved.betas)
     np.testing.assert_allclose(again.sum(axis=1), parts.sum(axis=1) + 1.0, atol=1e-9)
+
+
+def test_a_segmenters_mask_counts_more_than_the_detectors_own():
+    inside = silhouette_of(standing())
+    own = replace(described(standing()), mask=inside)
+    other = replace(own, mask=np.zeros_like(inside))
+    assert FIT.mask_trust(own, inside) == FIT.mask_trust(own, None) == 1.0
+    assert FIT.mask_trust(other, inside) == FIT.settings.segmented > 1.0

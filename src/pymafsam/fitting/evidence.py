@@ -53,7 +53,7 @@ LINKS: tuple[tuple[str, str, float], ...] = (
     ("right_shoulder", "right_ear", 0.5),
 )
 
-SIGMA = 0.013  # of the square root of the box's area: one deviation of a sure keypoint
+SIGMA = 0.010  # of the square root of the box's area: one deviation of a sure keypoint
 FADE = 0.1  # shares of the box's size over which a keypoint beyond the picture's edge fades
 
 
@@ -78,7 +78,7 @@ class Trust:
     middle: float = 0.6
     width: float = 0.09
     sharp_middle: float = 0.65  # the same for places in the picture, where errors grow faster
-    unsure: float = 0.05  # least weight of a place inside the picture
+    unsure: float = 0.0  # least weight of a place inside the picture
     metric_floor: float = 0.05
 
     def of(self, confidence: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:

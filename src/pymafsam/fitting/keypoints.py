@@ -36,7 +36,7 @@ from pymafsam.records import Body, Camera, Inside, Mask, Person, Pose
 FIXED = [joints.SMPL24.index(n) for n in "left_foot right_foot left_hand right_hand".split()]
 TORSO = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 FACE = ("nose", "left_ear", "right_ear")
-SURFACE_POINTS = 150
+SURFACE_POINTS = 250
 GROUP = 16  # people solved at once; more gain nothing
 
 
@@ -45,8 +45,8 @@ class Schedule:
     """Steps of each stage."""
 
     metric: int = 6
-    picture: int = 16
-    silhouette: int = 7
+    picture: int = 14
+    silhouette: int = 6
 
 
 class KeypointFit:
@@ -132,13 +132,19 @@ class KeypointFit:
         state = self.placed(state, evidence, camera)
         state, energy = minimise(problem, state, free, schedule.picture)
         if self.settings.silhouette > 0 and any(mask is not None for mask in masks):
-            outline = Outline.of(masks, evidence.pixel, camera)
+            trust = np.array([self.mask_trust(*pair) for pair in zip(people, masks, strict=True)])
+            outline = Outline.of(masks, evidence.pixel, camera, trust)
             seen = np.pad(evidence.support, ((0, 0), (0, 1)), constant_values=1.0)
             support = seen[:, self.far_ends]
             whole = replace(problem, surface=self.surface, outline=outline, support=support)
             state, _ = minimise(whole, state, free, schedule.silhouette)
             energy = problem(state).energy
         return state, energy
+
+    def mask_trust(self, person: Person, mask: Inside | None) -> float:
+        """How much a mask counts: 1 for the detector's own, more for a segmenter's."""
+        own = mask is None or (person.mask is not None and np.array_equal(mask, person.mask))
+        return 1.0 if own else self.settings.segmented
 
     def start(self, evidence: Evidence) -> State:
         """The mean body, usual pose, turned so that its torso lies as the metric landmarks say."""

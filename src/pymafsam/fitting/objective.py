@@ -59,12 +59,13 @@ class Evidence:
 class Settings:
     """Weights of the terms; lengths in metres, Cauchy widths in standard deviations."""
 
-    seen_width: float = 9.0
+    seen_width: float = 12.0
     bone_sigma: tuple[float, float, float] = (0.15, 0.15, 0.10)  # across, across, along the ray
     bone_width: float = 3.0
     # Metres by which the torso, thighs and shins may lean along the ray when legs are unseen.
     lean: tuple[float, ...] = (0.04, 0.1, 0.1, 0.1, 0.1)
-    silhouette: float = 0.1
+    silhouette: float = 0.25  # weight of the detector's own mask
+    segmented: float = 1.6  # times as much for a segmenter's, which is sharper
     silhouette_width: float = 6.0
 
 

@@ -20,17 +20,17 @@ LEGS = ("left_knee", "right_knee", "left_ankle", "right_ankle")
 ARMS = ("left_elbow", "right_elbow", "left_wrist", "right_wrist")
 
 COEFFICIENTS: Mapping[str, float] = {
-    "constant": -4.253,
-    "face": 1.675,
-    "torso": 1.216,
-    "arms": 1.413,
-    "legs": 0.627,
-    "presence": 0.903,
-    "energy": 0.095,
-    "in_box": 0.034,
-    "box_overlap": 1.740,
-    "in_mask": 0.209,
-    "side": 0.095,
+    "constant": -4.802,
+    "face": 1.554,
+    "torso": 1.336,
+    "arms": 1.488,
+    "legs": 0.383,
+    "presence": 0.888,
+    "energy": 0.021,
+    "in_box": 0.324,
+    "box_overlap": 2.173,
+    "in_mask": 0.352,
+    "side": 0.103,
 }
 FEATURES: tuple[str, ...] = tuple(COEFFICIENTS)
 

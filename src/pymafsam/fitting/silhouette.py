@@ -49,9 +49,17 @@ class Outline:
 
     @staticmethod
     def of(
-        masks: Sequence[Inside | None], pixel: Float[np.ndarray, "people"], camera: Camera
+        masks: Sequence[Inside | None],
+        pixel: Float[np.ndarray, "people"],
+        camera: Camera,
+        trust: Float[np.ndarray, "people"] | None = None,
     ) -> "Outline":
-        """Prepares the look-ups; ``pixel`` is one standard deviation in picture pixels."""
+        """Prepares the look-ups; ``pixel`` is one standard deviation in picture pixels.
+
+        ``trust`` multiplies everything a mask asks for (1 when left out).
+        """
+        if trust is None:
+            trust = np.ones(len(masks))
         grids = [_Grid.of(mask) for mask in masks]
         return Outline(
             origin=np.array([grid.origin for grid in grids]),
@@ -59,8 +67,8 @@ class Outline:
             nearest=np.stack([grid.nearest for grid in grids]),
             filled=np.stack([grid.filled for grid in grids]),
             samples=np.stack([grid.samples for grid in grids]),
-            sample_weight=np.stack([grid.sample_weight for grid in grids]),
-            weight=np.array([float(grid.filled.any()) for grid in grids]),
+            sample_weight=np.stack([grid.sample_weight for grid in grids]) * trust[:, None],
+            weight=np.array([float(grid.filled.any()) for grid in grids]) * trust,
             pixel=pixel,
             size=camera.size,
         )
