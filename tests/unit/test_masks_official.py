@@ -17,7 +17,7 @@ pytest.importorskip("segment_anything")
 from pymafsam.masks.official import Shapes, build, shapes_of  # noqa: E402
 
 SMALL = Shapes(
-    channels=32, blocks=2, heads=2, mlp=64, output=256, side=1024, window=14, everywhere=(1,)
+    channels=16, blocks=2, heads=1, mlp=32, output=256, side=1024, window=14, everywhere=(1,)
 )
 
 
@@ -116,7 +116,7 @@ def test_a_checkpoint_of_another_type_is_named(monkeypatch, tmp_path):
 
 
 def test_an_unpublished_size_is_only_taken_as_any(checkpoint):
-    with pytest.raises(BadInput, match="2 blocks with 32 channels"):
+    with pytest.raises(BadInput, match="2 blocks with 16 channels"):
         load_segmenter(f"sam:vit_h={checkpoint}")
 
 
