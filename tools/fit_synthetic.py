@@ -44,8 +44,8 @@ def case(model: BodyModel, turns: np.ndarray, generator: np.random.Generator) ->
     turns = turns.copy()
     turns[0] = pitch @ yaw @ turns[0]
     betas = generator.normal(size=model.joints_dirs.shape[2])
-    place = np.array([generator.uniform(-0.4, 0.4), generator.uniform(-0.2, 0.2), 1.0])
-    depth = view.focal * generator.uniform(1.8, 3.0) / SIZE[1]
+    place = np.array([generator.uniform(-0.2, 0.2), generator.uniform(-0.02, 0.02), 1.0])
+    depth = view.focal * generator.uniform(2.4, 3.6) / SIZE[1]
     state = State(rotations=turns[None], betas=betas[None], translation=(place * depth)[None])
     skeleton = Skeleton.of(model, ())
     at_origin = articulate(skeleton, replace(state, translation=np.zeros((1, 3))))
