@@ -1,15 +1,18 @@
 """How well people are found and described, on COCO-format data (images/, person_keypoints.json).
 
     python benchmarks/people.py boxes coco/dev [--detector nanodet] [--sheet misses.jpg]
+    python benchmarks/people.py kept coco/dev [--every 2]
     python benchmarks/people.py keypoints coco/dev [--detector auto]
 
 ``boxes``: recall and precision at IoU .5 over the pictures in which everybody is annotated.
+``kept``: the same of whom `pymafsam reconstruct` keeps: nobody twice.
 ``keypoints``: COCO keypoint AP of the detector's own keypoints in annotated boxes, one thread.
 """
 
 import argparse
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +21,8 @@ from pymafsam import frames, people
 from pymafsam.evaluation import coco
 from pymafsam.joints import mapping
 from pymafsam.people.overlaps import intersection_over_union, kept
-from pymafsam.records import Person
+from pymafsam.pipeline import Reconstructor
+from pymafsam.records import Frame, Person
 
 SCORES = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
 HEIGHTS = ((0, 32), (32, 64), (64, 128), (128, 256), (256, 0))
@@ -36,18 +40,33 @@ class Picture:
     scores: np.ndarray
 
 
-def searched(data: Path, detector: str, limit: int | None) -> tuple[list[Picture], float]:
-    """Everybody that the detector finds in complete pictures; seconds per picture (median)."""
-    finder = people.load(detector)
+Find = Callable[[Frame], list[tuple[Person, float]]]
+
+
+def finder(options: argparse.Namespace) -> Find:
+    """People and their scores: all that the detector finds, or what the whole flow keeps."""
+    if options.report == "kept":
+        flow = replace(
+            Reconstructor.load(detector=options.detector, segmenter="none"), minimum_score=SCORES[0]
+        )
+        return lambda frame: [(person, person.score) for person in flow.find(frame)]
+    detector = people.load(options.detector)
+    return lambda frame: [(person, person.score) for person in detector.find(frame.pixels)]
+
+
+def searched(options: argparse.Namespace) -> tuple[list[Picture], float]:
+    """Everybody that is found in complete pictures; seconds per picture (median)."""
+    find = finder(options)
     pictures, seconds = [], []
-    complete = [p for p in coco.read_annotations(data / "person_keypoints.json") if p.complete]
-    for picture in complete[:limit]:
-        pixels = frames.read_picture(data / "images" / picture.file_name).pixels
+    annotations = coco.read_annotations(options.data / "person_keypoints.json")
+    complete = [picture for picture in annotations if picture.complete]
+    for picture in complete[: options.limit : options.every]:
+        frame = frames.read_picture(options.data / "images" / picture.file_name)
         start = time.perf_counter()
-        found = finder.find(pixels)
+        found = find(frame)
         seconds.append(time.perf_counter() - start)
-        boxes = np.array([person.box for person in found]).reshape(-1, 4)
-        scores = np.array([person.score for person in found])
+        boxes = np.array([person.box for person, _ in found]).reshape(-1, 4)
+        scores = np.array([score for _, score in found])
         truth = np.array([person.box for person in picture.people]).reshape(-1, 4)
         pictures.append(Picture(picture.file_name, picture.size, truth, boxes, scores))
     return pictures, float(np.median(seconds))
@@ -88,7 +107,7 @@ def kinds(picture: Picture) -> dict[str, np.ndarray]:
 
 
 def report_boxes(options: argparse.Namespace) -> None:
-    pictures, seconds = searched(options.data, options.detector, options.limit)
+    pictures, seconds = searched(options)
     count = sum(len(picture.truth) for picture in pictures)
     print(
         f"{len(pictures)} pictures, {count} people, {seconds * 1000:.0f} ms per picture (median)\n"
@@ -192,7 +211,12 @@ def report_keypoints(options: argparse.Namespace) -> None:
         print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in scores.values()) + " |")
 
 
-REPORTS = {"boxes": report_boxes, "overlaps": report_overlaps, "keypoints": report_keypoints}
+REPORTS = {
+    "boxes": report_boxes,
+    "kept": report_boxes,
+    "overlaps": report_overlaps,
+    "keypoints": report_keypoints,
+}
 
 
 def main() -> None:
@@ -204,6 +228,7 @@ def main() -> None:
     parser.add_argument("--detector", default="nanodet")
     parser.add_argument("--score", type=float, default=0.4)
     parser.add_argument("--limit", type=int, help="only the first so many pictures")
+    parser.add_argument("--every", type=int, default=1, help="only every so many-th picture")
     parser.add_argument("--sheet", type=Path)
     options = parser.parse_args()
     REPORTS[options.report](options)

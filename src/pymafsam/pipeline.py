@@ -26,7 +26,6 @@ from pymafsam.people.overlaps import distinct
 from pymafsam.records import Body, Camera, Frame, Mask, Person, Prompt, Scene
 
 Box = Float[np.ndarray, "4"]
-FAINTEST = 0.25  # boxes below this are not worth a look at their keypoints
 log = logging.getLogger(__name__)
 
 
@@ -45,7 +44,7 @@ class Estimator(Protocol):
 class Reconstructor:
     """Reconstructs everybody in a picture. ``load`` builds one; calling it gives scenes.
 
-    ``minimum_score``: people of less ``sureness`` are passed over.
+    ``minimum_score``: people the detector is less sure of are passed over.
     """
 
     model: BodyModel
@@ -53,7 +52,7 @@ class Reconstructor:
     segmenter: Segmenter
     estimator: Estimator
     focal: float | None = None
-    minimum_score: float = 0.42
+    minimum_score: float = 0.4
 
     @classmethod
     def load(
@@ -69,7 +68,7 @@ class Reconstructor:
         batch: int = 8,
         seed: int = 0,
         focal: float | None = None,
-        minimum_score: float = 0.42,
+        minimum_score: float = 0.4,
     ) -> "Reconstructor":
         """Look up every part by name; fetches missing networks.
 
@@ -128,11 +127,9 @@ class Reconstructor:
         )
 
     def find(self, frame: Frame) -> list[Person]:
-        """Everybody in the picture once, described, the surest first (see ``sureness``)."""
-        candidates = [p for p in self.detector.find(frame.pixels) if p.score >= FAINTEST]
-        described = self.detector.describe(frame.pixels, candidates)
-        sure = [person for person in described if sureness(person) >= self.minimum_score]
-        return distinct(sorted(sure, key=sureness, reverse=True))
+        """Everybody the detector is sure enough of, described; nobody twice, the surest first."""
+        sure = [p for p in self.detector.find(frame.pixels) if p.score >= self.minimum_score]
+        return distinct(self.detector.describe(frame.pixels, sure))
 
     def meant(self, frame: Frame, prompts: Sequence[Prompt]) -> list[Person]:
         """The people that prompts name: their boxes, or the boxes of what the prompts segment."""
@@ -154,17 +151,6 @@ class Reconstructor:
         if not people:
             return []
         return self.segmenter.segment(frame.pixels, [for_person(person) for person in people])
-
-
-def sureness(person: Person) -> float:
-    """How sure it is that somebody is there, 0..1: box and keypoints together.
-
-    The geometric mean of the detector's score and the keypoints': a faint box with clear keypoints
-    is somebody, a clear box without is not. On COCO people this keeps as many as a threshold on the
-    boxes alone with a third of its false alarms (docs/results/people.md).
-    """
-    keypoints = person.score if person.keypoint_score is None else person.keypoint_score
-    return float(np.sqrt(person.score * keypoints))
 
 
 def _known(box: Box | None, number: int, picture: str) -> Box:

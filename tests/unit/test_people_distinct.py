@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from pymafsam.people.overlaps import distinct, likeness
-from pymafsam.pipeline import sureness
 from pymafsam.records import Person
 
 
@@ -34,10 +33,3 @@ def test_likeness_does_not_depend_on_the_pictures_size():
 def test_people_without_keypoints_are_never_the_same():
     bare = Person(box=np.zeros(4), score=1.0)
     assert len(distinct([bare, bare])) == 2
-
-
-def test_a_faint_box_with_clear_keypoints_is_somebody():
-    assert sureness(person(score=0.25, keypoint_score=0.95)) > sureness(
-        person(score=0.6, keypoint_score=0.2)
-    )
-    assert sureness(person(score=0.5)) == pytest.approx(0.5)

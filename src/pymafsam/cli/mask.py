@@ -48,7 +48,7 @@ class MaskSave:
     """Which of the detector's findings become prompts."""
     detector: str = "auto"
     """Who finds people where nobody is named: auto, nanodet, blazepose."""
-    min_score: float = 0.35
+    min_score: float = 0.4
     """People the detector is less sure of are passed over."""
     segmenter: str = "mobilesam"
     """mobilesam, sam:vit_h=PATH (also vit_l, vit_b), detector, none."""

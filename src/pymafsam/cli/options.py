@@ -30,15 +30,15 @@ class Flow:
     refine: bool = False
     """Fit a network's bodies to keypoints and mask afterwards."""
     device: str = "auto"
-    """Where a network runs: auto, cpu, cuda, cuda:1, mps."""
+    """Where a network runs: auto, cpu, cuda, mps, openvino (for exported files); also cpu:bf16."""
     batch: int = 8
     """People per step of a network."""
     seed: int = 0
     """For what is drawn at random (only the point bank is)."""
     focal: Annotated[float | None, tyro.conf.arg(metavar="PIXELS")] = None
     """Focal length in pixels. Default: EXIF's, else the picture's diagonal."""
-    min_score: float = 0.42
-    """Less sure people (box and keypoints together, 0 to 1) are passed over."""
+    min_score: float = 0.4
+    """People the detector is less sure of (0 to 1) are passed over."""
 
     def load(self) -> "Reconstructor":
         """The reconstructor these options describe; networks are fetched with a progress bar."""
