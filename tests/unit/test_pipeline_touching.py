@@ -1,0 +1,77 @@
+"""Whoever has somebody else's pixels in their box is looked at again, alone."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from pymafsam.pipeline import Reconstructor, touched
+from pymafsam.records import Frame, Mask, Person
+
+
+def mask(x0, x1):
+    inside = np.zeros((100, 200), bool)
+    inside[10:90, x0:x1] = True
+    return Mask(inside=inside, score=1.0)
+
+
+LEFT = Person(box=np.array([10.0, 10, 90, 90]), score=1.0, keypoint_score=0.5)
+RIGHT = Person(box=np.array([80.0, 10, 160, 90]), score=1.0, keypoint_score=0.5)
+
+
+@dataclasses.dataclass
+class Detector:
+    """Remembers what it was shown and gives everybody the same keypoint score."""
+
+    keypoint_score: float
+    seen: list
+
+    def find(self, pixels):
+        return []
+
+    def describe(self, pixels, people):
+        self.seen.append(pixels)
+        return [dataclasses.replace(p, keypoint_score=self.keypoint_score) for p in people]
+
+
+def look(detector, people, masks):
+    flow = Reconstructor(model=None, detector=detector, segmenter=None, estimator=None)
+    frame = Frame(pixels=np.full((100, 200, 3), 7, np.uint8), name="a")
+    return flow.look_again.__func__(flow, frame, people, masks)
+
+
+@pytest.fixture(autouse=True)
+def unchecked_fields(monkeypatch):
+    """The flow's other parts play no role here."""
+    monkeypatch.setattr(
+        Reconstructor,
+        "__init__",
+        lambda self, **parts: [object.__setattr__(self, k, v) for k, v in parts.items()] and None,
+    )
+
+
+def test_others_pixels_are_grey_in_the_second_look():
+    detector = Detector(0.6, [])
+    people = look(detector, [LEFT, RIGHT], [mask(10, 90), mask(70, 160)])
+    assert [p.keypoint_score for p in people] == [0.6, 0.6]
+    first, second = detector.seen
+    assert (first[50, 75] != 7).all()
+    assert (first[50, 30] == 7).all()
+    assert (second[50, 30] != 7).all()
+
+
+def test_people_apart_are_left_alone():
+    detector = Detector(0.9, [])
+    assert look(detector, [LEFT, RIGHT], [mask(10, 60), mask(100, 160)]) == [LEFT, RIGHT]
+    assert detector.seen == []
+
+
+def test_a_second_look_that_shows_much_less_is_not_believed():
+    people = look(Detector(0.3, []), [LEFT, RIGHT], [mask(10, 90), mask(70, 160)])
+    assert people == [LEFT, RIGHT]
+
+
+def test_the_share_of_a_box_in_others_masks():
+    assert touched(LEFT, [mask(10, 90), mask(50, 160)], 0) == pytest.approx(0.5)
+    assert touched(LEFT, [mask(10, 90), None], 0) == 0
+    assert touched(LEFT, [None, None], 0) == 0
