@@ -132,6 +132,23 @@ def test_a_box_outside_the_picture_is_refused_in_words(run, photograph, tmp_path
     assert "outside" in err
 
 
+def test_a_click_says_who_is_meant(run, tmp_path):
+    """Of two people who touch, a click on her blouse gives her alone."""
+    shutil.copy(EXAMPLES / "stretch.jpg", tmp_path)
+    said = {
+        "format": "pymafsam-prompts/1",
+        "pictures": {"stretch.jpg": [{"clicks": [[60, 200, 1], [60, 300, 1], [230, 160, 0]]}]},
+    }
+    (tmp_path / "prompts.json").write_text(json.dumps(said))
+    options = ["--save", "json", "--prompts", tmp_path / "prompts.json"]
+    code, _, err = run("reconstruct", tmp_path / "stretch.jpg", "--out", tmp_path / "o", *options)
+    assert code == 0, err
+    (person,) = json.loads((tmp_path / "o" / "stretch.json").read_text())["people"]
+    nose = person["keypoints_2d"]["coco17"][0]
+    assert 60 < nose[0] < 130
+    assert 100 < nose[1] < 190
+
+
 def test_the_same_picture_gives_the_same_bytes(run, photograph, tmp_path):
     for name in ("a", "b"):
         options = ["--save", "json,npz,obj", "--segmenter", "detector"]

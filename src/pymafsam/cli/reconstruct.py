@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -42,6 +42,8 @@ class Reconstruct(Flow):
     """Folder for the results; made when missing."""
     boxes: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None
     """COCO-style json: who is meant, by boxes (images by file_name, annotations with bbox)."""
+    prompts: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None
+    """Who is meant, by boxes, clicks, keypoints or masks (docs/masks.md); others: everybody."""
     masks: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder with masks made elsewhere, matched by the pictures' names."""
     save: str = "picture,side,json,npz,obj"
@@ -57,8 +59,8 @@ class Reconstruct(Flow):
             raise BadUsage("Which pictures? Give at least one file or folder.")
         job = Job(options=self, formats=read_formats(self.save, export.EXPORTERS.names()))
         sources = frames.find(self.paths)
-        if self.boxes is not None and self.masks is not None:
-            raise BadUsage("Give either --boxes or --masks: each says who is meant.")
+        if sum(said is not None for said in (self.boxes, self.masks, self.prompts)) > 1:
+            raise BadUsage("Give one of --boxes, --prompts and --masks: each says who is meant.")
         check_writable(self.out)
         return job.run(self.load(), sources)
 
@@ -114,6 +116,14 @@ class Job:
         return read(self.options.boxes)
 
     @cached_property
+    def said(self) -> dict[str, list[Any]]:
+        """What --prompts says, read once."""
+        from pymafsam.masks import prompts
+
+        assert self.options.prompts is not None
+        return prompts.read_file(self.options.prompts)
+
+    @cached_property
     def masks(self) -> "MaskFolder":
         """What --masks holds, listed once."""
         from pymafsam.masks.files import open_folder
@@ -158,9 +168,20 @@ class Job:
 
     def reconstruct(self, reconstructor: "Reconstructor", frame: "Frame") -> "Scene":
         """The frame's scene, of everybody or of whom the options name."""
+        from pymafsam.masks import prompts as prompting
+
         options = self.options
         if options.boxes is not None:
             return reconstructor.scene(frame, people=self.boxes.people(frame.name, frame.size))
+        if options.prompts is not None:
+            rows = prompting.of_picture(self.said, frame.name)
+            if rows is not None:
+                folder = options.prompts.parent
+                prompts = [
+                    prompting.from_json(row, frame.size, f"Person {k} of {frame.name}", folder)
+                    for k, row in enumerate(rows)
+                ]
+                return reconstructor.scene(frame, prompts=prompts)
         if options.masks is not None:
             people = self.masks.people(frame.name, frame.size)
             if people is None:
