@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from pymafsam import Reconstructor, Scene, frames, render
+from pymafsam.export.pictures import drawn
 from pymafsam.records import Person
 
 GAP = 6
@@ -43,6 +44,7 @@ def fitted(pixels: np.ndarray, width: int, height: int) -> Image.Image:
 def row_of(scene: Scene, height: int) -> Image.Image:
     """Photograph, overlay and side view of a scene, side by side."""
     assert scene.pixels is not None
+    scene = drawn(scene)
     views = [scene.pixels, render.overlay(scene.pixels, scene), render.side_view(scene)]
     row = Image.new("RGB", (3 * height, height), "white")
     for k, view in enumerate(views):

@@ -167,7 +167,7 @@ def test_views_map_pictures_to_the_canvas_and_logits_back(size):
         np.testing.assert_allclose(back, held, atol=0.2)
 
 
-def test_a_folder_of_a_hundred_pictures_does_not_grow_in_memory():
+def test_many_pictures_do_not_grow_in_memory():
     statm = Path("/proc/self/statm")
     if not statm.exists():
         pytest.skip("resident memory is read from Linux's /proc")
@@ -177,12 +177,12 @@ def test_a_folder_of_a_hundred_pictures_does_not_grow_in_memory():
         gc.collect()
         return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
-    pixels = picture(400, 300)
-    for k in range(100):
-        segmenter.segment(pixels, [Prompt(box=BOX), Prompt(box=BOX + 100)])
+    # Large enough that one array kept per picture (2.4 MB and more) stands out of the noise.
+    for k in range(60):
+        segmenter.segment(picture(1000, 800), [Prompt(box=BOX), Prompt(box=BOX + 100)])
         if k == 20:
             before = resident()
-    assert resident() - before < 8, "MB"
+    assert resident() - before < 60, "MB"
 
 
 class Forgetful(Disks):

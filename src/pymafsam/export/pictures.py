@@ -1,5 +1,6 @@
 """The overlay on the photograph (jpg) and the view from the side (png)."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -9,6 +10,13 @@ from pymafsam.errors import BadUsage
 from pymafsam.export.exporter import Exporter
 from pymafsam.records import Scene
 
+LEAST_DRAWN = 0.3  # of a body's score: below it most bodies are hands, reflections or half people
+
+
+def drawn(scene: Scene) -> Scene:
+    """The scene without bodies that cannot be trusted; they stay in json, npz and meshes."""
+    return replace(scene, bodies=tuple(b for b in scene.bodies if b.score >= LEAST_DRAWN))
+
 
 def write_overlay(scene: Scene, path: Path) -> None:
     """The bodies over the photograph, in its own size. Raises BadUsage without its pixels."""
@@ -17,13 +25,13 @@ def write_overlay(scene: Scene, path: Path) -> None:
             f'The picture format draws on the photograph, and "{scene.name}" comes without it.\n'
             "  Give its pixels: save(scene, folder, formats, pixels=...)."
         )
-    picture = Image.fromarray(render.overlay(scene.pixels, scene))
+    picture = Image.fromarray(render.overlay(scene.pixels, drawn(scene)))
     picture.save(path, format="JPEG", quality=93, subsampling=0)
 
 
 def write_side(scene: Scene, path: Path) -> None:
     """The bodies seen from the side."""
-    Image.fromarray(render.side_view(scene)).save(path, format="PNG", compress_level=4)
+    Image.fromarray(render.side_view(drawn(scene))).save(path, format="PNG", compress_level=4)
 
 
 OVERLAY = Exporter(ending="_overlay.jpg", write=write_overlay)
