@@ -2,16 +2,22 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
 
 from pymafsam import assets
 from pymafsam.errors import MissingAsset
 from pymafsam.people.describe import QUALITY, Describer
 from pymafsam.people.litert import Network
+from pymafsam.people.overlaps import kept
 from pymafsam.records import Person, Pixels
 from pymafsam.registry import Table
 
+SOMEBODY = 0.3  # below this a picture counts as empty
+SOMEBODY_TURNED = 0.5  # a turned picture has to show more
 log = logging.getLogger(__name__)
 
 
@@ -47,12 +53,49 @@ class TwoSteps:
     describer: Describer
 
     def find(self, pixels: Pixels) -> list[Person]:
-        """Everybody in the picture: boxes and scores, the surest first."""
-        return self.finder(pixels)
+        """Everybody in the picture: boxes and scores, the surest first.
+
+        Where nobody is found the picture is looked at turned, for people who lie or stand on
+        their hands: finders were trained on people with their heads up.
+        """
+        found = self.finder(pixels)
+        if any(person.score >= SOMEBODY for person in found):
+            return found
+        turned = [person for quarters in (1, 2, 3) for person in self._turned(pixels, quarters)]
+        sure = [person for person in turned if person.score >= SOMEBODY_TURNED]
+        if not sure:
+            return found
+        boxes = np.array([person.box for person in sure], np.float64)
+        scores = np.array([person.score for person in sure], np.float64)
+        return [sure[k] for k in kept(boxes, scores, 0.45)]
+
+    def _turned(self, pixels: Pixels, quarters: int) -> list[Person]:
+        seen = np.ascontiguousarray(np.rot90(pixels, quarters))
+        height, width = seen.shape[:2]
+        return [
+            replace(person, box=unturned(person.box, quarters, (width, height)))
+            for person in self.finder(seen)
+        ]
 
     def describe(self, pixels: Pixels, people: Sequence[Person]) -> list[Person]:
         """The same people with keypoints, metres, presence and mask; boxes and scores stay."""
         return self.describer.describe(pixels, people)
+
+
+def unturned(
+    box: Float[np.ndarray, "4"], quarters: int, size: tuple[int, int]
+) -> Float[np.ndarray, "4"]:
+    """A box found after ``quarters`` counter-clockwise turns, back in the picture before them.
+
+    ``size`` is the turned picture's (width, height).
+    """
+    width, height = size
+    for _ in range(quarters):
+        # One turn takes (x, y) to (y, width before - x), and that width is the height now.
+        width, height = height, width
+        x0, y0, x1, y1 = box
+        box = np.array([width - y1, x0, width - y0, x1])
+    return box
 
 
 def load(name: str = "auto") -> Detector:
