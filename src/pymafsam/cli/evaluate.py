@@ -122,14 +122,14 @@ class EvaluateLsp(Evaluation):
         return 0
 
 
-def _print_table(title: str, rows: dict[str, dict[str, float]]) -> None:
+def _print_table(title: str, columns: dict[str, dict[str, float]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title)
     table.add_column("")
-    for name in next(iter(rows.values())):
-        table.add_column(name, justify="right")
-    for name, figures in rows.items():
-        table.add_row(name, *(f"{value:.3f}" for value in figures.values()))
+    for who in columns:
+        table.add_column(who, justify="right")
+    for figure in next(iter(columns.values())):
+        table.add_row(figure, *(f"{column[figure]:.3f}" for column in columns.values()))
     Console().print(table)
