@@ -13,7 +13,7 @@ from pymafsam.records import Scene
 def write_npz(scene: Scene, path: Path) -> None:
     """Write the arrays of docs/formats.md; no pickles."""
     with path.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays(scene))
+        np.savez_compressed(file, **arrays(scene))
 
 
 NPZ = Exporter(ending=".npz", write=write_npz)

@@ -38,8 +38,8 @@ class Habit:
         )
 
 
-# Deviations as measured on motion capture (tools/fit_priors.py prints them for 20 motions) and
-# widened where photographs hold more than the motions do (sitting, reaching up); limits from
+# Deviations chosen by hand, compared with 20 motions of motion capture and widened where
+# photographs hold more than the motions do (sitting, reaching up); limits from
 # anatomy (ranges of motion of healthy adults: knee 0 to 150 degrees, elbow 0 to 150, ankle 20
 # dorsal to 50 plantar, hip 120 flexion to 20 extension).
 HABITS: Mapping[str, Habit] = {
