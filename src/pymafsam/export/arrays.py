@@ -1,6 +1,7 @@
 """Everything as numpy arrays (npz), people along the first axis; read with plain ``np.load``."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,8 +13,9 @@ from pymafsam.records import Scene
 
 def write_npz(scene: Scene, path: Path) -> None:
     """Write the arrays of docs/formats.md; no pickles."""
+    content: dict[str, Any] = dict(arrays(scene))
     with path.open("wb") as file:
-        np.savez_compressed(file, **arrays(scene))
+        np.savez_compressed(file, **content)
 
 
 NPZ = Exporter(ending=".npz", write=write_npz)
