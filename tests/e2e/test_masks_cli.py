@@ -188,7 +188,11 @@ def test_a_run_interrupted_in_the_middle_is_completed_by_the_next(boxes, tmp_pat
     words = ["mask", "save", "--lspet", str(raw), "--out", str(out), "--save", "png,json"]
     code = SLOW.format(tests=str(Path(__file__).parent))
     process = subprocess.Popen(
-        [sys.executable, "-c", code, *words], stderr=subprocess.PIPE, env=os.environ
+        [sys.executable, "-c", code, *words],
+        stderr=subprocess.PIPE,
+        env=os.environ,
+        # A shell's background jobs, and what they start, ignore Ctrl-C; this one is to heed it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while len(list(out.glob("im*.json"))) < 5:

@@ -185,7 +185,13 @@ def test_an_interrupted_run_leaves_whole_files_and_goes_on(tmp_path):
         shutil.copy(EXAMPLES / "kite.jpg", folder / name)
     command = [sys.executable, "-m", "pymafsam.cli", "reconstruct", str(folder), "--out", str(out)]
     command += ["--segmenter", "none", "--save", "picture,json", "--skip-existing"]
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs, and what they start, ignore Ctrl-C; this one is to heed it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 120
     while not (out / "00.json").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
