@@ -9,9 +9,7 @@ with its own, and each with the other's.
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +19,6 @@ from pymafsam.evaluation import coco
 from pymafsam.evaluation.metrics import iou
 from pymafsam.masks import draw
 from pymafsam.masks.prompts import for_person
-from pymafsam.masks.tidy import alone
 from pymafsam.records import Person
 
 
@@ -31,7 +28,6 @@ def main() -> None:
     options.add_argument("--annotations", type=Path, required=True)
     options.add_argument("--out", type=Path, required=True)
     options.add_argument("--segmenter", default="mobilesam")
-    options.add_argument("--second-look", action="store_true", help="describe each alone")
     chosen = options.parse_args()
     reconstructor = pymafsam.pipeline.Reconstructor.load(segmenter=chosen.segmenter)
     print(
@@ -42,8 +38,6 @@ def main() -> None:
         frame = frames.read_picture(chosen.images / picture.file_name)
         people = [Person(box=person.box, score=1.0) for person in pair]
         scene = reconstructor.scene(frame, people=people)
-        if chosen.second_look:
-            scene = looked_at_again(reconstructor, frame, scene)
         true = [person.mask(picture.size) for person in pair]
         masks = [body.mask for body in scene.bodies]
         inside = [np.zeros_like(true[0]) if m is None else m.inside for m in masks]
@@ -65,17 +59,6 @@ def main() -> None:
     from PIL import Image
 
     Image.fromarray(sheet).save(chosen.out / "touching.jpg", quality=82)
-
-
-def looked_at_again(reconstructor: Any, frame: Any, scene: Any) -> Any:
-    """The scene from keypoints that the detector finds while everybody else is greyed out."""
-    masks = [body.mask for body in scene.bodies]
-    people = [
-        reconstructor.detector.describe(alone(frame.pixels, masks, k), [body.person])[0]
-        for k, body in enumerate(scene.bodies)
-    ]
-    bodies = reconstructor.estimator.estimate(frame, people, masks, scene.camera)
-    return replace(scene, bodies=tuple(bodies))
 
 
 def touching(

@@ -37,7 +37,8 @@ def save(inside: Inside, folder: Path, name: str) -> tuple[Path, Path]:
         box[()] = content
         paths.append(Path(folder) / f"masks_{side}1_{name}.npy")
         with writing(paths[-1]) as temporary, temporary.open("wb") as stream:
-            np.save(stream, box, allow_pickle=True)
+            # The older code reads a pickled dict; ours holds only strings and whole numbers.
+            np.save(stream, box)
     return paths[0], paths[1]
 
 
