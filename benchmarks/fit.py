@@ -10,12 +10,13 @@ import time
 
 import numpy as np
 
-from pymafsam import body, camera
+from pymafsam import body
 from pymafsam.fitting import KeypointFit
 from pymafsam.fitting.chain import State
 from pymafsam.fitting.evidence import ALIASES, LANDMARKS
-from pymafsam.joints import BLAZEPOSE33
-from pymafsam.records import Mask, Person
+from pymafsam.geometry import camera
+from pymafsam.geometry.joints import BLAZEPOSE33
+from pymafsam.records import Frame, Mask, Observation, Person
 
 VIEW = camera.whole_picture((640, 480))
 
@@ -41,11 +42,17 @@ def milliseconds(fit: KeypointFit, people: int, masked: bool, repeats: int) -> f
     inside = np.zeros((480, 640), bool)
     x0, y0, x1, y1 = person.box.astype(int)
     inside[y0:y1, x0 + 40 : x1 - 40] = True
-    mask = Mask(inside=inside, score=1.0) if masked else None
+    mask = Mask(inside=inside, score=1.0, source="mobilesam") if masked else None
+    seen = Observation(
+        frame=Frame(pixels=np.zeros((480, 640, 3), np.uint8), name="a"),
+        camera=VIEW,
+        people=(person,) * people,
+        masks=(mask,) * people,
+    )
     times = []
     for _ in range(repeats + 2):
         start = time.process_time()
-        fit.estimate([person] * people, [mask] * people, VIEW)
+        next(fit.estimate([seen]))
         times.append((time.process_time() - start) / people * 1000)
     return float(np.median(times[2:]))
 

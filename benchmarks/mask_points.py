@@ -19,7 +19,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pymafsam import crops, points, rle
+from pymafsam import crops, points
+from pymafsam.files import rle
 
 SIDE, N = crops.SIZE, points.ACROSS
 SHARES = (np.arange(N) + 0.5) / N

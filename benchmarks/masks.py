@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from pymafsam import frames, people
-from pymafsam.atomic import writing
+from pymafsam import people
 from pymafsam.evaluation import coco
 from pymafsam.evaluation.metrics import boundary_f, iou
+from pymafsam.files import frames
+from pymafsam.files.atomic import writing
 from pymafsam.masks import load_segmenter
 from pymafsam.masks.prompts import for_person, untangled
 from pymafsam.masks.view import whole

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 import pymafsam.pipeline
-from pymafsam import frames, render
+from pymafsam import render
 from pymafsam.evaluation import coco
 from pymafsam.evaluation.metrics import iou
+from pymafsam.files import frames
 from pymafsam.masks import draw
 from pymafsam.masks.prompts import for_person
 from pymafsam.records import Person

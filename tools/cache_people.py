@@ -18,8 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pymafsam import frames, people, rle
-from pymafsam.atomic import writing
+from pymafsam import people
+from pymafsam.files import frames, rle
+from pymafsam.files.atomic import writing
 from pymafsam.records import Person
 
 Row = tuple[str, int, np.ndarray]  # picture, id, box

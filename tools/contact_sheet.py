@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pymafsam import Reconstructor, Scene, frames, render
+from pymafsam import Reconstructor, Scene, render
 from pymafsam.export.pictures import drawn
+from pymafsam.files import frames
 from pymafsam.records import Person
 
 GAP = 6

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from fitted import Fitted, fitted
-from pymafsam import body, joints
+from pymafsam import body
 from pymafsam.fitting import KeypointFit
 from pymafsam.fitting.chain import articulate
 from pymafsam.fitting.evidence import landmarks_of
+from pymafsam.geometry import joints
 
 CARRIERS = {
     "nose": "head",

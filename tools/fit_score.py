@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from fitted import Fitted, fitted
-from pymafsam import body, camera
+from pymafsam import body
 from pymafsam.evaluation import coco
 from pymafsam.fitting import KeypointFit
 from pymafsam.fitting.quality import FEATURES, features
+from pymafsam.geometry import camera
 
 RIDGE = 2.0
 

@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 
 import motions
-from pymafsam import body, camera, joints, rotation
+from pymafsam import body
 from pymafsam.body import BodyModel
 from pymafsam.evaluation.metrics import mpjpe, pa_mpjpe
 from pymafsam.fitting import KeypointFit
 from pymafsam.fitting.chain import Skeleton, State, articulate, ride
 from pymafsam.fitting.evidence import LANDMARKS, landmark_points
+from pymafsam.geometry import camera, joints, rotation
 from pymafsam.records import Camera, Mask, Person, Pose
 from pymafsam.render import rasterise
 
@@ -70,12 +71,17 @@ def _described(model, state, points, places, view, generator) -> Case:
     for row, name in enumerate(LANDMARKS):
         at = [names.index(n) for n in ALIASES.get(name, (name,))]
         keypoints[at, :2], keypoints[at, 2], world[at] = seen[row] + noise[row], 0.9, metric[row]
-    mesh = body.skin(model, Pose(rotations=state.rotations[0], shape=state.betas[0]))
+    mesh = body.skin(model, Pose(rotations=state.rotations[0], betas=state.betas[0]))
     vertices = mesh.vertices + state.translation[0]
     drawn = np.concatenate([camera.project(vertices, view), vertices[:, 2:]], axis=1)
     inside = rasterise(drawn.astype(np.float32), model.faces, SIZE).face >= 0
     person = Person(box=box, score=1.0, keypoints=keypoints, world=world)
-    return Case(person=person, mask=Mask(inside=inside, score=1.0), camera=view, joints=places)
+    return Case(
+        person=person,
+        mask=Mask(inside=inside, score=1.0, source="mobilesam"),
+        camera=view,
+        joints=places,
+    )
 
 
 ALIASES = {
@@ -90,7 +96,7 @@ def errors(fit: KeypointFit, cases: list[Case], *, lens: bool, masks: bool) -> d
     found = []
     for each in cases:
         view = each.camera if lens else camera.whole_picture(SIZE)
-        mask = each.mask.inside if masks else None
+        mask = each.mask if masks else None
         state, _ = fit.solve([each.person], [mask], view)
         found.append(articulate(fit.skeleton, state).places[0])
     one, true = np.stack(found), np.stack([each.joints for each in cases])

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pymafsam import camera, rle
 from pymafsam.evaluation import coco
+from pymafsam.files import rle
 from pymafsam.fitting import KeypointFit
 from pymafsam.fitting.chain import State
-from pymafsam.records import Camera, Inside, Person
+from pymafsam.geometry import camera
+from pymafsam.records import Camera, Inside, Mask, Person
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,8 @@ def fitted(fit: KeypointFit, annotations: Path, cache: Path) -> Iterator[Fitted]
     for identity, size, person in read(cache):
         view = camera.whole_picture(size)
         assert person.mask is not None
-        state, energy = fit.solve([person], [person.mask], view)
+        mask = Mask(inside=person.mask, score=1.0, source="detector")
+        state, energy = fit.solve([person], [mask], view)
         yield Fitted(
             person=person,
             mask=person.mask,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pymafsam import joints, rotation
+from pymafsam.geometry import joints, rotation
 
 # Columns of a frame: joint, first column, 4 for a quaternion or 1 for a hinge about z.
 COLUMNS = (

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pymafsam.errors import PymafsamError
 
 if TYPE_CHECKING:
-    from pymafsam.frames import from_array, read
+    from pymafsam.files.frames import from_array, read
     from pymafsam.pipeline import Reconstructor, save
     from pymafsam.records import Body, Camera, Frame, Mask, Person, Prompt, Scene
 
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "frames": ("from_array", "read"),
+    "files.frames": ("from_array", "read"),
     "pipeline": ("Reconstructor", "save"),
     "records": ("Body", "Camera", "Frame", "Mask", "Person", "Prompt", "Scene"),
 }

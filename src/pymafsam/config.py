@@ -1,6 +1,7 @@
-"""Where things lie on this machine: folders from the environment, decided in one place."""
+"""Choices made in one place: folders from the environment, what makes an estimator."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -18,3 +19,19 @@ def data_folder() -> Path | None:
     """The user's folder of licensed files (``PYMAFSAM_DATA``), in the original README's layout."""
     chosen = os.environ.get("PYMAFSAM_DATA")
     return Path(chosen).expanduser() if chosen else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstimatorOptions:
+    """What makes an estimator: every row of the table takes the same and reads what it needs.
+
+    ``weights``: ``fit``, or a network's file; ``points``: where a network looks first (auto, grid,
+    mask, bank); ``device`` and ``batch`` (people) of a network; ``seed`` for what is drawn.
+    """
+
+    weights: str = "fit"
+    points: str = "auto"
+    device: str = "auto"
+    batch: int = 8
+    seed: int = 0
+    threads: int = 0

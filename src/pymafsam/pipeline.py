@@ -1,60 +1,54 @@
 """The flow on one page: pictures in, bodies before a camera out.
 
-    frame -> people (Detector) -> masks (Segmenter) -> bodies (Estimator) -> scene
+    request -> observation (people, masks) -> bodies (Estimator) -> scene
 
 Every step is a protocol with a table of names behind it; ``Reconstructor.load`` looks the names
-up, ``Reconstructor.scene`` runs the steps for one picture.
+up, ``Reconstructor.run`` takes pictures through the steps, batched where that pays.
 """
 
 import logging
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
-
-import numpy as np
-from jaxtyping import Float
 
 from pymafsam.body import BodyModel
-from pymafsam.camera import whole_picture
-from pymafsam.errors import BadInput, BadUsage, MissingAsset
+from pymafsam.config import EstimatorOptions
+from pymafsam.errors import MissingAsset, PymafsamError
 from pymafsam.masks import Segmenter
-from pymafsam.masks.prompts import check, for_person
-from pymafsam.masks.tidy import alone, bounds
-from pymafsam.people import Detector
-from pymafsam.people.overlaps import distinct
-from pymafsam.records import Body, Camera, Frame, Mask, Person, Prompt, Scene
+from pymafsam.observe import Observer
+from pymafsam.records import (
+    Body,
+    Estimator,
+    Frame,
+    Mask,
+    Observation,
+    Person,
+    Prompt,
+    Request,
+    Scene,
+)
+from pymafsam.registry import Table
 
-Box = Float[np.ndarray, "4"]
-TOUCHED = 0.02  # of a box in other people's masks: from here on somebody is looked at again
-ASTRAY = 0.05  # of the keypoint score
 log = logging.getLogger(__name__)
 
-
-@runtime_checkable
-class Estimator(Protocol):
-    """From people in a picture to bodies before its camera: the keypoint fit, or a network."""
-
-    def estimate(
-        self, frame: Frame, people: Sequence[Person], masks: Sequence[Mask | None], camera: Camera
-    ) -> list[Body]:
-        """One body per person, in order."""
-        ...
+# name -> function of (body model, EstimatorOptions); weights that name no row are a network's file
+ESTIMATORS = Table(
+    "estimator",
+    {
+        "fit": "pymafsam.fitting.keypoints:load",
+        "network": "pymafsam.network.estimator:load",
+    },
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reconstructor:
-    """Reconstructs everybody in a picture. ``load`` builds one; calling it gives scenes.
-
-    ``minimum_score``: people the detector is less sure of are passed over.
-    """
+    """Reconstructs everybody in pictures. ``load`` builds one; calling it gives scenes."""
 
     model: BodyModel
-    detector: Detector
-    segmenter: Segmenter
+    observer: Observer
     estimator: Estimator
-    focal: float | None = None
-    minimum_score: float = 0.4
 
     @classmethod
     def load(
@@ -80,21 +74,25 @@ class Reconstructor:
         from pymafsam import people
 
         model = bodies.load(body)
-        return cls(
-            model=model,
+        options = EstimatorOptions(
+            weights=weights, points=points, device=device, batch=batch, seed=seed
+        )
+        estimator = load_estimator(model, options, refine=refine)
+        observer = Observer(
             detector=people.load(detector),
             segmenter=load_segmenter(segmenter),
-            estimator=load_estimator(
-                weights, model, points=points, refine=refine, device=device, batch=batch, seed=seed
-            ),
             focal=focal,
             minimum_score=minimum_score,
         )
+        return cls(model=model, observer=observer, estimator=estimator)
 
     def __call__(self, frames: Frame | Iterable[Frame]) -> Iterator[Scene]:
-        """The scene of every frame, one at a time, in order."""
-        for frame in [frames] if isinstance(frames, Frame) else frames:
-            yield self.scene(frame)
+        """The scene of every frame, in order."""
+        frames = [frames] if isinstance(frames, Frame) else frames
+        for _, scene in self.run(Request(frame=frame) for frame in frames):
+            if isinstance(scene, PymafsamError):
+                raise scene
+            yield scene
 
     def scene(
         self,
@@ -109,87 +107,60 @@ class Reconstructor:
         ``masks`` belong to ``people`` one by one; without them the segmenter makes them.
         Raises BadInput for a prompt that makes no sense on this picture.
         """
-        camera = whole_picture(frame.size, self.focal or frame.focal)
-        if people is None and prompts is None:
-            people = self.find(frame)
-        else:
-            people = self.meant(frame, prompts or ()) if people is None else people
-            people = self.detector.describe(frame.pixels, people)
-        if masks is None:
-            masks = self.segment(frame, people)
-        people = self.look_again(frame, people, masks)
-        bodies = self.estimator.estimate(frame, people, masks, camera)
+        request = Request(
+            frame=frame,
+            people=None if people is None else tuple(people),
+            prompts=None if prompts is None else tuple(prompts),
+            masks=None if masks is None else tuple(masks),
+        )
+        ((_, scene),) = self.run([request])
+        if isinstance(scene, PymafsamError):
+            raise scene
+        return scene
+
+    def run(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Scene | PymafsamError]]:
+        """Every request with its scene, or with what was wrong with it, in order.
+
+        Requests are taken as they are needed: a network's batch of pictures is held at a time.
+        """
+        waiting: deque[tuple[Request, Observation | PymafsamError]] = deque()
+
+        def observed() -> Iterator[Observation]:
+            for request in requests:
+                try:
+                    observation = self.observer.observe(request, self.estimator.needs)
+                except PymafsamError as error:
+                    waiting.append((request, error))
+                    continue
+                waiting.append((request, observation))
+                yield observation
+
+        for bodies in self.estimator.estimate(observed()):
+            yield from self._failures(waiting)
+            request, observation = waiting.popleft()
+            assert isinstance(observation, Observation)
+            yield request, self.compose(observation, bodies)
+        yield from self._failures(waiting)
+
+    def _failures(
+        self, waiting: deque[tuple[Request, Observation | PymafsamError]]
+    ) -> Iterator[tuple[Request, PymafsamError]]:
+        """The failed requests before the next that has an observation."""
+        while waiting and isinstance(error := waiting[0][1], PymafsamError):
+            yield waiting.popleft()[0], error
+
+    def compose(self, observation: Observation, bodies: Sequence[Body]) -> Scene:
+        """The bodies of an observation before its camera."""
+        frame = observation.frame
         return Scene(
             name=frame.name,
             index=frame.index,
-            camera=camera,
+            camera=observation.camera,
             bodies=tuple(bodies),
             body_name=self.model.name,
             faces=self.model.faces,
             pixels=frame.pixels,
         )
-
-    def find(self, frame: Frame) -> list[Person]:
-        """Everybody the detector is sure enough of, described; nobody twice, the surest first."""
-        sure = [p for p in self.detector.find(frame.pixels) if p.score >= self.minimum_score]
-        return distinct(self.detector.describe(frame.pixels, sure))
-
-    def meant(self, frame: Frame, prompts: Sequence[Prompt]) -> list[Person]:
-        """The people that prompts name: their boxes, or the boxes of what the prompts segment."""
-        for k, prompt in enumerate(prompts):
-            check(prompt, frame.size, f"Person {k} of {frame.name}")
-        boxes = [prompt.box for prompt in prompts]
-        unknown = [k for k, box in enumerate(boxes) if box is None]
-        if unknown:
-            masks = self.segmenter.segment(frame.pixels, [prompts[k] for k in unknown])
-            for k, mask in zip(unknown, masks, strict=True):
-                boxes[k] = None if mask is None or not mask.inside.any() else bounds(mask.inside)
-        return [
-            Person(box=_known(box, k, frame.name), score=1.0, prompt=prompt)
-            for k, (box, prompt) in enumerate(zip(boxes, prompts, strict=True))
-        ]
-
-    def look_again(
-        self, frame: Frame, people: Sequence[Person], masks: Sequence[Mask | None]
-    ) -> list[Person]:
-        """Whoever has others' pixels in their box is described again with those greyed out.
-
-        A keypoint network easily describes the same one of two people who touch. A second look
-        that is much less clear than the first went astray.
-        """
-        chosen = list(people)
-        for k, person in enumerate(people):
-            if touched(person, masks, k) > TOUCHED:
-                (again,) = self.detector.describe(alone(frame.pixels, masks, k), [person])
-                if (again.keypoint_score or 0) > (person.keypoint_score or 0) - ASTRAY:
-                    chosen[k] = again
-        return chosen
-
-    def segment(self, frame: Frame, people: Sequence[Person]) -> Sequence[Mask | None]:
-        """Each person's mask by the segmenter, prompted with all that is known of them."""
-        if not people:
-            return []
-        return self.segmenter.segment(frame.pixels, [for_person(person) for person in people])
-
-
-def touched(person: Person, masks: Sequence[Mask | None], own: int) -> float:
-    """The share of a person's box that other people's masks cover."""
-    height, width = next((m.inside.shape for m in masks if m is not None), (1, 1))
-    x0, y0 = np.floor(person.box[:2].clip(0)).astype(int)
-    x1, y1 = np.ceil(person.box[2:].clip(0, (width, height))).astype(int)
-    others = [m.inside[y0:y1, x0:x1] for k, m in enumerate(masks) if k != own and m is not None]
-    if not others or not others[0].size:
-        return 0.0
-    return float(np.mean(np.logical_or.reduce(others)))
-
-
-def _known(box: Box | None, number: int, picture: str) -> Box:
-    if box is None:
-        raise BadInput(
-            f"Person {number} of {picture}: nothing could be segmented at the prompt, so it is not "
-            "known where they are.\n  Give a box, or choose a segmenter (--segmenter mobilesam)."
-        )
-    return box
 
 
 def load_segmenter(name: str) -> Segmenter:
@@ -205,29 +176,20 @@ def load_segmenter(name: str) -> Segmenter:
         return masks.load_segmenter("detector")
 
 
-def load_estimator(weights: str, model: BodyModel, *, refine: bool, **options: Any) -> Estimator:
-    """The keypoint fit for ``fit``, else the network whose weights are named (a path)."""
-    if weights == "fit":
-        from pymafsam.fitting import KeypointFit
+def load_estimator(
+    model: BodyModel, options: EstimatorOptions, *, refine: bool = False
+) -> Estimator:
+    """The estimator that ``options.weights`` names: a row of ``ESTIMATORS``, or a network's file.
 
-        return _Fit(KeypointFit(model))
-    if refine:
-        raise BadUsage("--refine works on nothing yet but the fit itself; leave it out.")
-    from pymafsam.network.estimator import NetworkEstimator
+    ``refine``: the keypoint fit goes on from its bodies (from the fit's own that changes nothing).
+    """
+    row = options.weights if options.weights in ESTIMATORS.names() else "network"
+    estimator: Estimator = ESTIMATORS.load(row)(model, options)
+    if not refine or row == "fit":
+        return estimator
+    from pymafsam.fitting.refine import Refined
 
-    return NetworkEstimator.load(weights, model, **options)
-
-
-@dataclass(frozen=True)
-class _Fit:
-    """The keypoint fit needs no pixels."""
-
-    fit: Any
-
-    def estimate(
-        self, frame: Frame, people: Sequence[Person], masks: Sequence[Mask | None], camera: Camera
-    ) -> list[Body]:
-        return self.fit.estimate(people, masks, camera)
+    return Refined(first=estimator, second=ESTIMATORS.load("fit")(model, options))
 
 
 def save(

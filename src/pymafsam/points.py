@@ -6,15 +6,12 @@ to a point's number, so every way of choosing has a fixed order.
 docs/decisions/004-mask-points.md compares them.
 """
 
-import random
 from functools import cache
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from pymafsam import crops
-from pymafsam.errors import BadInput
-from pymafsam.masks.legacy import bank_points as selector_2024
 from pymafsam.masks.tidy import without_specks
 from pymafsam.records import Inside
 
@@ -29,7 +26,6 @@ TRIMMED = 0.005  # of the area at top and bottom, when the height of the mask is
 GAP = 0.06  # of the crop, between the mask's hull and the points around it
 
 Points = Float[np.ndarray, "441 2"]
-__all__ = ["from_bank", "from_mask", "grid", "in_crop", "selector_2024"]
 
 
 def grid() -> Points:
@@ -53,29 +49,6 @@ def from_mask(inside: Bool[np.ndarray, "side side"]) -> Points:
     side = len(solid)
     points = np.concatenate([_within(solid), _around(solid)])
     return np.clip(2 * points / (side - 1) - 1, -1, 1).astype(np.float32)
-
-
-def from_bank(
-    bank: Float[np.ndarray, "rows points 2"],
-    *,
-    row: int | None = None,
-    seed: int | None = None,
-    count: int = 1,
-) -> Float[np.ndarray, "count points 2"]:
-    """``count`` rows in a row, as the 2024 network takes them for a batch: from ``row`` on, or
-    from where Python's generator with ``seed`` says. Nothing ties them to the pictures.
-
-    Raises BadInput when the bank has too few rows, or not exactly one of row and seed is given.
-    """
-    if (row is None) == (seed is None):
-        raise BadInput("Points from a bank need either a row or a seed.")
-    most = len(bank) - count
-    if most < 0:
-        raise BadInput(f"The bank has {len(bank)} rows; {count} were wanted for one batch.")
-    first = random.Random(seed).randint(0, most) if row is None else row
-    if not 0 <= first <= most:
-        raise BadInput(f"Row {first} was wanted with {count - 1} after it; the last is {most}.")
-    return bank[first : first + count].astype(np.float32)
 
 
 def in_crop(

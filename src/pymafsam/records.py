@@ -5,8 +5,9 @@ pixel is (0, 0) + (0.5, 0.5): pixel (column 3, row 5) covers x in [3, 4), y in [
 Metres follow OpenCV's camera axes: x right, y down, z forward (see docs/conventions.md).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
@@ -67,10 +68,45 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mask:
-    """Pixels that belong to one person, whole picture; ``score`` is the segmenter's own 0..1."""
+    """Pixels that belong to one person, whole picture.
+
+    ``score`` is the segmenter's own, 0..1. ``source`` names who made it (a segmenter of
+    ``masks.SEGMENTERS``, ``detector`` for the keypoint network's own, ``given`` for the user's):
+    how far an outline can be trusted depends on it.
+    """
 
     inside: Inside
     score: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A picture and who is meant in it: everybody, or ``people`` (by boxes), or ``prompts``.
+
+    ``masks`` belong to ``people`` one by one and spare the segmenter. ``key`` is what the caller
+    knows the picture by (the command line: the name its results are saved under).
+    """
+
+    frame: Frame
+    people: tuple[Person, ...] | None = None
+    prompts: tuple[Prompt, ...] | None = None
+    masks: tuple[Mask | None, ...] | None = None
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """All that is known of a picture before there is a body.
+
+    ``people`` and ``masks`` belong together one by one; a mask is None where none could be made or
+    none was wanted.
+    """
+
+    frame: Frame
+    camera: "Camera"
+    people: tuple[Person, ...]
+    masks: tuple[Mask | None, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +127,7 @@ class Pose:
     """Joint rotations relative to their parents (the first: camera axes) and shape coefficients."""
 
     rotations: Rotations
-    shape: Float[np.ndarray, "*batch betas"]
+    betas: Float[np.ndarray, "*batch betas"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +166,32 @@ class Body:
     keypoints_2d: Mapping[str, Float[np.ndarray, "points 3"]] = field(default_factory=dict)
     joints_3d: Mapping[str, Float[np.ndarray, "points 3"]] = field(default_factory=dict)
     weak_camera: "WeakCamera | None" = None
+
+
+@runtime_checkable
+class Estimator(Protocol):
+    """From observations to bodies: the keypoint fit, a network, a network with refinement.
+
+    ``needs`` names what is read of an observation besides boxes and pixels, of ``keypoints`` and
+    ``masks``; nobody makes what is not needed. Nobody's body depends on who else is observed.
+    """
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Of ``keypoints`` and ``masks``."""
+        ...
+
+    def estimate(
+        self,
+        observations: Iterable[Observation],
+        start: Iterable[Sequence[Body]] | None = None,
+    ) -> Iterator[list[Body]]:
+        """The bodies of every observation, one per person, in order.
+
+        Observations are taken as they are needed, so they may come from a long video. ``start``
+        holds bodies to begin from, one list per observation.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,13 +13,13 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 @pytest.fixture(scope="session")
 def networks() -> None:
     """The networks of the default flow, fetched on first use."""
-    from pymafsam import assets
     from pymafsam.errors import MissingAsset
+    from pymafsam.pretrained import catalogue
 
     try:
-        for name, asset in assets.ASSETS.items():
+        for name, asset in catalogue.ASSETS.items():
             if asset.by_default:
-                assets.locate(name)
+                catalogue.locate(name)
     except MissingAsset as error:
         pytest.skip(f"the networks cannot be had: {error}")
 

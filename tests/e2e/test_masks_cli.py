@@ -14,7 +14,7 @@ from PIL import Image
 
 from pymafsam.cli import masking
 from pymafsam.cli.main import main
-from pymafsam.masks import legacy, store
+from pymafsam.masks import saver2024, store
 from pymafsam.records import Mask
 
 scipy_io = pytest.importorskip("scipy.io")
@@ -31,14 +31,14 @@ class Boxes:
 
     def one(self, pixels, prompt):
         if prompt.mask is not None:
-            return Mask(inside=prompt.mask, score=0.5)
+            return Mask(inside=prompt.mask, score=0.5, source="mobilesam")
         inside = np.zeros(pixels.shape[:2], bool)
         box = (
             prompt.box if prompt.box is not None else [*prompt.clicks[0] - 9, *prompt.clicks[0] + 9]
         )
         x0, y0, x1, y1 = np.rint(np.maximum(box, 0)).astype(int)
         inside[y0:y1, x0:x1] = True
-        return Mask(inside=inside, score=0.5)
+        return Mask(inside=inside, score=0.5, source="mobilesam")
 
 
 @pytest.fixture
@@ -150,8 +150,8 @@ def test_lspet_by_index_names_failures_and_goes_on_where_it_was(boxes, tmp_path,
     assert (out / "im00002.json").stat().st_mtime_ns == before
     stems = {p.stem for p in out.glob("im*.json")}
     assert stems == {"im00001", "im00002", "im00004", "im00005"}, "6 has no joints, 3 no pixels"
-    inside = legacy.read(out / "masks_fore1_im00001.npy")
-    np.testing.assert_array_equal(inside, legacy.read(out / "masks_back1_im00001.npy"))
+    inside = saver2024.read(out / "masks_fore1_im00001.npy")
+    np.testing.assert_array_equal(inside, saver2024.read(out / "masks_back1_im00001.npy"))
     assert inside.any()
 
 
@@ -233,7 +233,7 @@ def test_a_bank_has_a_row_per_person_and_says_whose(boxes, photo, tmp_path):
 def test_the_2024_files_make_a_bank_too(tmp_path):
     inside = np.zeros((224, 224), bool)
     inside[20:200, 60:150] = True
-    legacy.save(inside, tmp_path / "old", "im00001")
+    saver2024.save(inside, tmp_path / "old", "im00001")
     bank = tmp_path / "b.npy"
     assert run("mask", "points", tmp_path / "old", "--policy", "2024", "--out", bank) == 0
     assert np.load(bank).shape == (1, 441, 2)

@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pymafsam import assets, frames, people
+from pymafsam import people
 from pymafsam.errors import BadUsage, MissingAsset
-from pymafsam.joints import BLAZEPOSE33
-from pymafsam.people.overlaps import intersection_over_union
+from pymafsam.files import frames
+from pymafsam.geometry.boxes import intersection_over_union
+from pymafsam.geometry.joints import BLAZEPOSE33
+from pymafsam.pretrained import catalogue
 from pymafsam.records import Person, Pixels
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -94,17 +96,17 @@ def test_pip_alone_finds_and_describes_the_player_too(tennis, player, monkeypatc
     """BlazePose's own detector, and the smaller landmark network."""
     for name in ("blazepose-detector", "blazepose-full"):
         try:
-            assets.locate(name)
+            catalogue.locate(name)
         except MissingAsset as error:
             pytest.skip(f"the networks cannot be had: {error}")
-    real = assets.locate
+    real = catalogue.locate
 
     def pip_only(name: str):
-        if all(source.client != "pip" for source in assets.ASSETS[name].sources):
+        if all(source.client != "pip" for source in catalogue.ASSETS[name].sources):
             raise MissingAsset("npm is not installed")
         return real(name)
 
-    monkeypatch.setattr(assets, "locate", pip_only)
+    monkeypatch.setattr(catalogue, "locate", pip_only)
     detector = people.load("auto")
     found = detector.find(tennis)
     overlaps = intersection_over_union(np.stack([p.box for p in found]), player.box[None])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pymafsam import people
-from pymafsam.frames import read_picture
+from pymafsam.files.frames import read_picture
 from pymafsam.records import Person
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

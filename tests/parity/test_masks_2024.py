@@ -4,10 +4,10 @@ from random import Random
 
 import numpy as np
 
-from pymafsam.masks import legacy
+from pymafsam.legacy import bank
 
 
 def test_the_2024_policy_draws_the_references_points(parity_pack):
     golden = np.load(parity_pack / "mask_points.npz")
-    points = legacy.bank_points(golden["mask"], Random(int(golden["seed"])))
+    points = bank.bank_points(golden["mask"], Random(int(golden["seed"])))
     np.testing.assert_array_equal(points, golden["points"])

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pymafsam import boxes, crops, joints, mirror, rotation
+from pymafsam import crops
 from pymafsam.body import smpl
+from pymafsam.geometry import joints, mirror, rotation
+from pymafsam.legacy import keypoint_boxes as boxes
 
 CROPS = range(7)
 UPRIGHT = range(4)

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pymafsam import camera as cameras
-from pymafsam import rotation
 from pymafsam.errors import BadInput
+from pymafsam.geometry import camera as cameras
+from pymafsam.geometry import rotation
 from pymafsam.records import Camera, WeakCamera
 
 torch = pytest.importorskip("torch")

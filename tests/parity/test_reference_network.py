@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pymafsam import body, points
+from pymafsam.legacy.bank import from_bank
 from pymafsam.records import Mesh
 
 torch = pytest.importorskip("torch")
@@ -65,9 +66,9 @@ def check_round(found, golden, stage: int) -> None:
         "smpl_kp_3d": found.joints,
         "rotmat": found.rotations,
         "pred_cam": found.camera,
-        "pred_shape": found.shape,
+        "pred_shape": found.betas,
         "pred_pose": found.state[:, :144],
-        "theta": torch.cat([found.camera, found.shape, turns.flatten(1)], 1),
+        "theta": torch.cat([found.camera, found.betas, turns.flatten(1)], 1),
     }
     if f"stage{stage}_verts" in golden:
         values["verts"] = found.vertices
@@ -125,7 +126,7 @@ def test_each_reading_looks_and_reads_as_the_references(network, output, golden)
         for index, (features, read) in enumerate(zip(maps, network.readers, strict=True)):
             places = golden[f"points_{index}"]
             if index:
-                looked = network.look(output.rounds[index]).numpy()
+                looked = network.project_anchors(output.rounds[index]).numpy()
                 np.testing.assert_allclose(looked, places, **CLOSE)
             found = read(features, torch.from_numpy(places))
             np.testing.assert_allclose(found, golden[f"ref_feature_{index}"], **FEATURES)
@@ -145,7 +146,7 @@ def test_points_from_the_bank_give_the_references_bodies(official_state, parity_
         with np.load(pack) as file:
             wanted = dict(file)
         offset = int(wanted["mask_offset"])
-        looked = torch.from_numpy(points.from_bank(checkpoint.bank, row=offset, count=2))
+        looked = torch.from_numpy(from_bank(checkpoint.bank, row=offset, count=2))
         np.testing.assert_array_equal(looked, wanted["points_0"])
         with torch.no_grad():
             images = torch.from_numpy(wanted.get("image", golden["image"]))

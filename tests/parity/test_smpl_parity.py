@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pymafsam import body, datafolder
+from pymafsam import body
 from pymafsam.body import files
-from pymafsam.joints import LAYOUTS
+from pymafsam.files.pickles import Sparse, read_npy, read_npz, read_pickle
+from pymafsam.geometry.joints import LAYOUTS
+from pymafsam.geometry.rotation import from_axis_angle, to_axis_angle
+from pymafsam.legacy import datafolder
 from pymafsam.records import Pose
-from pymafsam.rotation import from_axis_angle, to_axis_angle
-from pymafsam.unpickling import Sparse, read_npy, read_npz, read_pickle
 
 J24_TO_J19 = [*range(13), 18, 19, 20, 21, 22, 23]
 H36M_TO_J14 = [6, 5, 4, 1, 2, 3, 16, 15, 14, 11, 12, 13, 8, 10]
@@ -33,7 +34,7 @@ def golden(parity_pack: Path):
 @pytest.fixture(scope="module")
 def pose(golden) -> Pose:
     turns = from_axis_angle(golden["pose"].reshape(-1, 24, 3).astype(np.float64))
-    return Pose(rotations=turns, shape=golden["betas"].astype(np.float64))
+    return Pose(rotations=turns, betas=golden["betas"].astype(np.float64))
 
 
 @pytest.fixture(scope="module", params=BODIES)
@@ -69,7 +70,7 @@ def test_human36m_joints_are_the_references(gendered, golden, pose):
 
 def test_rotation_matrices_pose_alike(stand_ins, golden):
     model = body.load(stand_ins / "smpl" / "SMPL_NEUTRAL.pkl")
-    posed = body.skin(model, Pose(rotations=golden["rotmat_in"], shape=golden["betas"]))
+    posed = body.skin(model, Pose(rotations=golden["rotmat_in"], betas=golden["betas"]))
     np.testing.assert_allclose(posed.vertices, golden["neutral_verts_from_rotmat"], atol=1e-5)
 
 
@@ -94,7 +95,7 @@ def test_named_keypoints_are_the_originals_where_it_has_them(stand_ins, pose):
 
 def test_surface_rows_are_the_exact_ones_in_the_rest_pose(stand_ins):
     model = body.load(stand_ins)
-    rest = body.skin(model, Pose(rotations=np.eye(3)[None].repeat(24, 0), shape=np.ones(10)))
+    rest = body.skin(model, Pose(rotations=np.eye(3)[None].repeat(24, 0), betas=np.ones(10)))
     for layout in ("coco17", "lsp14"):
         surface = body.regress(model, rest.vertices, layout)
         np.testing.assert_allclose(surface, body.keypoints(model, rest, layout), atol=1e-5)

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pymafsam import body
-from pymafsam.joints import LAYOUTS, SMPL24, flip_permutation
+from pymafsam.geometry.joints import LAYOUTS, SMPL24, flip_permutation
+from pymafsam.geometry.rotation import from_axis_angle
 from pymafsam.records import Pose
-from pymafsam.rotation import from_axis_angle
 
 angles = arrays(np.float64, (24, 3), elements=st.floats(-1.2, 1.2))
 betas = arrays(np.float64, (10,), elements=st.floats(-3, 3))
@@ -22,7 +22,7 @@ def anny24():
 
 
 def skinned(model, vectors, shape):
-    return body.skin(model, Pose(rotations=from_axis_angle(vectors), shape=shape))
+    return body.skin(model, Pose(rotations=from_axis_angle(vectors), betas=shape))
 
 
 @settings(max_examples=25, deadline=None)
@@ -32,7 +32,7 @@ def test_turning_the_root_turns_the_body_about_its_pelvis(anny24, vectors, shape
     rotation = from_axis_angle(turn)
     roots = from_axis_angle(vectors)
     roots[0] = rotation @ roots[0]
-    after = body.skin(anny24, Pose(rotations=roots, shape=shape))
+    after = body.skin(anny24, Pose(rotations=roots, betas=shape))
     pelvis = before.joints[0]
     for one, other in ((before.vertices, after.vertices), (before.joints, after.joints)):
         np.testing.assert_allclose((one - pelvis) @ rotation.T + pelvis, other, atol=5e-6)

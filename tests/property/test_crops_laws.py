@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pymafsam import crops, mirror, rotation
+from pymafsam import crops
 from pymafsam.errors import BadInput
-from pymafsam.joints import LAYOUTS
+from pymafsam.geometry import mirror, rotation
+from pymafsam.geometry.joints import LAYOUTS
 
 near = st.floats(-300, 900, allow_nan=False)
 turns = st.one_of(st.just(0.0), st.floats(-180, 180, allow_nan=False))

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pymafsam import body, camera, joints, rotation
+from pymafsam import body
 from pymafsam.fitting import KeypointFit
 from pymafsam.fitting.chain import Skeleton, State, articulate, jacobian, ride
 from pymafsam.fitting.evidence import ALIASES, LANDMARKS, gather_evidence
 from pymafsam.fitting.objective import Objective
 from pymafsam.fitting.priors import HABITS, Prior, left_jacobian_inverse
 from pymafsam.fitting.silhouette import Outline
+from pymafsam.geometry import camera, joints, rotation
 from pymafsam.records import Camera, Person, Pose
 
 FIT = KeypointFit(body.load("anny24"))
@@ -117,7 +118,7 @@ def test_the_gradient_is_half_the_slope_of_the_energy(seed):
 @settings(max_examples=8, deadline=None)
 def test_landmarks_that_ride_on_bones_are_those_of_the_skinned_mesh(seed):
     state = some_state(np.random.default_rng(seed))
-    mesh = body.skin(FIT.model, Pose(rotations=state.rotations[0], shape=state.betas[0]))
+    mesh = body.skin(FIT.model, Pose(rotations=state.rotations[0], betas=state.betas[0]))
     skinned = body.regress(FIT.model, mesh.vertices, "coco17") + state.translation[0]
     np.testing.assert_allclose(FIT.coco_points(state)[0].T, skinned, atol=2e-5)
 

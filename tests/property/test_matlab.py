@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pymafsam.errors import BadInput
-from pymafsam.matlab import read_mat
+from pymafsam.files.matlab import read_mat
 
 NUMBERS = hnp.arrays(
     st.sampled_from(["f8", "f4", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "?"]),

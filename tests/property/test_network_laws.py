@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pymafsam import body, rotation
+from pymafsam import body
+from pymafsam.geometry import rotation
 from pymafsam.records import Pose
 
 torch = pytest.importorskip("torch")
@@ -116,7 +117,7 @@ shapes = arrays(np.float32, (2, 10), elements=st.floats(-2, 2, width=32))
 @given(poses, shapes)
 def test_torch_and_numpy_skin_alike(model, skin, pose, shape):
     turns = rotation.from_axis_angle(pose)
-    mesh = body.skin(model, Pose(rotations=turns, shape=shape))
+    mesh = body.skin(model, Pose(rotations=turns, betas=shape))
     vertices, joints = skin(torch.from_numpy(turns), torch.from_numpy(shape))
     np.testing.assert_allclose(vertices, mesh.vertices, atol=1e-5)
     np.testing.assert_allclose(joints, mesh.joints, atol=1e-5)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from pymafsam.people.overlaps import intersection_over_union, kept
+from pymafsam.geometry.boxes import intersection_over_union, nms
 
 # Corners on whole pixels, so that areas can be counted.
 boxes = arrays.arrays(
@@ -41,7 +41,7 @@ def test_overlap_is_the_share_of_pixels_in_both(first, second):
 def test_kept_boxes_are_apart_and_every_other_has_a_surer_one_near(raw, overlap, random):
     found = ordered(raw)
     scores = np.array([random.random() for _ in found])
-    chosen = kept(found, scores, overlap)
+    chosen = nms(found, scores, overlap)
     overlaps = intersection_over_union(found, found)
     assert list(scores[chosen]) == sorted(scores[chosen], reverse=True)
     assert all(overlaps[a, b] <= overlap for a in chosen for b in chosen if a != b)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pymafsam import crops, points
 from pymafsam.errors import BadInput
+from pymafsam.legacy.bank import bank_points, from_bank
 
 SIDE = crops.SIZE
 
@@ -161,10 +162,10 @@ def test_a_seeded_bank_starts_where_the_2024_code_would(seed, count, rows):
     bank = np.random.default_rng(0).uniform(-1, 1, (rows, 441, 2))
     random.seed(seed)
     first = random.randint(0, rows - count)
-    chosen = points.from_bank(bank, seed=seed, count=count)
+    chosen = from_bank(bank, seed=seed, count=count)
     assert chosen.dtype == np.float32
     np.testing.assert_array_equal(chosen, bank[first : first + count].astype(np.float32))
-    np.testing.assert_array_equal(chosen, points.from_bank(bank, row=first, count=count))
+    np.testing.assert_array_equal(chosen, from_bank(bank, row=first, count=count))
 
 
 @pytest.mark.parametrize(
@@ -173,10 +174,10 @@ def test_a_seeded_bank_starts_where_the_2024_code_would(seed, count, rows):
 )
 def test_rows_that_a_bank_does_not_have_are_refused(wish):
     with pytest.raises(BadInput):
-        points.from_bank(np.zeros((10, 441, 2)), **wish)
+        from_bank(np.zeros((10, 441, 2)), **wish)
 
 
 def test_the_2024_selector_is_the_references(parity_pack):
     with np.load(parity_pack / "mask_points.npz") as golden:
-        drawn = points.selector_2024(golden["mask"], random.Random(int(golden["seed"])))
+        drawn = bank_points(golden["mask"], random.Random(int(golden["seed"])))
         np.testing.assert_array_equal(drawn, golden["points"])

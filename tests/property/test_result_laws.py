@@ -7,9 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pymafsam import body, export, rotation
-from pymafsam.camera import project
+from pymafsam import body, export
 from pymafsam.errors import BadInput
+from pymafsam.geometry import rotation
+from pymafsam.geometry.camera import project
 from pymafsam.records import Camera, Mask, Person, Pose, Scene
 
 SIZE = (4000, 3000)
@@ -24,7 +25,7 @@ def somebody(seed: int, camera: Camera):
     turns *= random.choice([0, 0.5, np.pi], (24, 1)) / np.linalg.norm(turns, axis=1)[:, None]
     pose = Pose(
         rotations=rotation.from_axis_angle(turns).astype(np.float32),
-        shape=random.normal(size=10).astype(np.float32),
+        betas=random.normal(size=10).astype(np.float32),
     )
     inside = np.zeros(SIZE[::-1], bool)
     x, y = random.integers(0, SIZE)
@@ -40,7 +41,7 @@ def somebody(seed: int, camera: Camera):
             track=int(random.integers(0, 9)) if random.uniform() < 0.5 else None,
         ),
         score=random.uniform(),
-        mask=Mask(inside=inside, score=0.5) if random.uniform() < 0.5 else None,
+        mask=Mask(inside=inside, score=0.5, source="mobilesam") if random.uniform() < 0.5 else None,
     )
 
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from pymafsam import rle
 from pymafsam.errors import BadInput
+from pymafsam.files import rle
 
 
 @given(arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=40)))

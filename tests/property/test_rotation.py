@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pymafsam import rotation
+from pymafsam.geometry import rotation
 
 unit = st.floats(-1, 1, allow_nan=False)
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pymafsam.errors import BadInput, PymafsamError, UntrustedFile
-from pymafsam.unpickling import Sparse, read_npy, read_npz, read_pickle
-from pymafsam.unpickling.machine import RECOGNISED
+from pymafsam.files.pickles import Sparse, read_npy, read_npz, read_pickle
+from pymafsam.files.pickles.machine import RECOGNISED
 
 PICKLES = Path(__file__).parents[1] / "data" / "pickles"
 PROTOCOLS = st.integers(0, 5)
@@ -228,7 +228,7 @@ def test_files_that_would_fill_the_memory_are_refused(bomb):
 
 
 def test_a_file_of_too_many_steps_is_refused(monkeypatch):
-    monkeypatch.setattr("pymafsam.unpickling.machine.MOST_STEPS", 1000)
+    monkeypatch.setattr("pymafsam.files.pickles.machine.MOST_STEPS", 1000)
     assert read_pickle(b"]0" * 499 + b"N.") is None
     with pytest.raises(BadInput, match="steps"):
         read_pickle(b"]0" * 500 + b"N.")

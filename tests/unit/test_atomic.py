@@ -2,8 +2,8 @@
 
 import pytest
 
-from pymafsam.atomic import check_writable, writing
 from pymafsam.errors import BadInput
+from pymafsam.files.atomic import check_writable, writing
 
 
 def test_an_interrupted_write_leaves_the_old_file_and_no_litter(tmp_path):

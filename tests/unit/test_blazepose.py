@@ -6,10 +6,11 @@ import pytest
 torch = pytest.importorskip("torch")
 from scipy.special import expit  # noqa: E402
 
-from pymafsam import assets, crops  # noqa: E402
+from pymafsam import crops  # noqa: E402
 from pymafsam.errors import BadInput, MissingAsset  # noqa: E402
-from pymafsam.network import blazepose, tflite  # noqa: E402
+from pymafsam.network import blazepose  # noqa: E402
 from pymafsam.network.backbone import BACKBONES  # noqa: E402
+from pymafsam.pretrained import catalogue, tflite  # noqa: E402
 
 PYRAMIDS = {"blazepose-full": (275, 277, 279), "blazepose-heavy": (541, 543, 545)}
 HEATMAPS = {"blazepose-full": 298, "blazepose-heavy": 641}
@@ -20,7 +21,7 @@ NAMES = list(PYRAMIDS)
 @pytest.fixture(scope="module", params=NAMES)
 def named(request):
     try:
-        path = assets.locate(request.param)
+        path = catalogue.locate(request.param)
     except MissingAsset as error:
         pytest.skip(f"the network cannot be fetched here ({error})")
     return request.param, path

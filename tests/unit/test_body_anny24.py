@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pymafsam import body
-from pymafsam.joints import LAYOUTS, SMPL24, SMPL24_PARENTS, flip_permutation
+from pymafsam.geometry.joints import LAYOUTS, SMPL24, SMPL24_PARENTS, flip_permutation
+from pymafsam.geometry.rotation import from_axis_angle
 from pymafsam.records import Pose
-from pymafsam.rotation import from_axis_angle
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def skinned(model, shape=(), **degrees):
         vectors[SMPL24.index(name)] = np.radians(value)
     betas = np.zeros(10)
     betas[: len(shape)] = shape
-    return body.skin(model, Pose(rotations=from_axis_angle(vectors), shape=betas))
+    return body.skin(model, Pose(rotations=from_axis_angle(vectors), betas=betas))
 
 
 def directed_edges(faces):
@@ -187,7 +187,7 @@ def test_limb_keypoints_stay_near_their_joints_in_any_pose(anny24):
     names = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
     for _ in range(10):
         turns = from_axis_angle(generator.normal(0, 0.4, (24, 3)))
-        mesh = body.skin(anny24, Pose(rotations=turns, shape=generator.normal(0, 1, 10)))
+        mesh = body.skin(anny24, Pose(rotations=turns, betas=generator.normal(0, 1, 10)))
         for layout, most in (("coco17", 0.08), ("lsp14", 0.08), ("h36m17", 0.04)):
             points = body.regress(anny24, mesh.vertices, layout)
             for name in (f"{side}_{n}" for side in ("left", "right") for n in names):

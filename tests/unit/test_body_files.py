@@ -70,7 +70,7 @@ def test_a_body_without_pose_corrections_or_companions_is_converted(tmp_path):
     assert model.name == "mine"
     assert model.pose_dirs is None
     assert model.mirror is None
-    mesh = body.skin(model, Pose(rotations=np.eye(3)[None].repeat(JOINTS, 0), shape=np.zeros(10)))
+    mesh = body.skin(model, Pose(rotations=np.eye(3)[None].repeat(JOINTS, 0), betas=np.zeros(10)))
     np.testing.assert_allclose(mesh.vertices, content["v_template"], atol=1e-6)
     with pytest.raises(BadUsage, match="coco17"):
         body.keypoints(model, mesh, "coco17")

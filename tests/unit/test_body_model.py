@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from pymafsam import body
-from pymafsam.camera import project, translation_of, whole_picture
 from pymafsam.errors import BadInput, BadUsage
-from pymafsam.joints import LAYOUTS
+from pymafsam.geometry.camera import project, translation_of, whole_picture
+from pymafsam.geometry.joints import LAYOUTS
+from pymafsam.geometry.rotation import from_axis_angle
 from pymafsam.records import Person, Pose
-from pymafsam.rotation import from_axis_angle
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def with_pose_dirs(anny24):
 
 def random_pose(generator, *batch, angle=0.5):
     turns = from_axis_angle(generator.normal(0, angle, (*batch, 24, 3)))
-    return Pose(rotations=turns, shape=generator.normal(0, 1, (*batch, 10)))
+    return Pose(rotations=turns, betas=generator.normal(0, 1, (*batch, 10)))
 
 
 def slow_skin(model, turns, betas):
@@ -76,7 +76,7 @@ def test_skinning_agrees_with_a_loop_over_vertices_in_double_precision(name, req
     pose = random_pose(np.random.default_rng(1), 2)
     mesh = body.skin(model, pose)
     for person in range(2):
-        vertices, joints = slow_skin(model, pose.rotations[person], pose.shape[person])
+        vertices, joints = slow_skin(model, pose.rotations[person], pose.betas[person])
         np.testing.assert_allclose(mesh.vertices[person], vertices, atol=3e-6)
         np.testing.assert_allclose(mesh.joints[person], joints, atol=3e-6)
 
@@ -85,7 +85,7 @@ def test_a_batch_is_the_same_as_one_person_after_the_other(anny24):
     pose = random_pose(np.random.default_rng(2), 2, 3)
     mesh = body.skin(anny24, pose)
     assert mesh.vertices.shape == (2, 3, len(anny24.template), 3)
-    one = body.skin(anny24, Pose(rotations=pose.rotations[1, 2], shape=pose.shape[1, 2]))
+    one = body.skin(anny24, Pose(rotations=pose.rotations[1, 2], betas=pose.betas[1, 2]))
     np.testing.assert_allclose(mesh.vertices[1, 2], one.vertices, atol=1e-6)
     np.testing.assert_allclose(mesh.joints[1, 2], one.joints, atol=1e-6)
 
@@ -104,17 +104,17 @@ def test_chosen_vertices_are_those_of_the_whole_mesh(anny24, with_pose_dirs):
 def test_missing_betas_count_as_zero(anny24):
     pose = random_pose(np.random.default_rng(5))
     for count in (3, 0):
-        short = Pose(rotations=pose.rotations, shape=pose.shape[:count])
-        padded = np.r_[pose.shape[:count], np.zeros(10 - count)]
-        whole = body.skin(anny24, Pose(rotations=pose.rotations, shape=padded))
+        short = Pose(rotations=pose.rotations, betas=pose.betas[:count])
+        padded = np.r_[pose.betas[:count], np.zeros(10 - count)]
+        whole = body.skin(anny24, Pose(rotations=pose.rotations, betas=padded))
         np.testing.assert_allclose(body.skin(anny24, short).vertices, whole.vertices, atol=1e-6)
 
 
 def test_a_pose_of_another_body_is_refused(anny24):
     with pytest.raises(BadInput, match="52 joints and 10 betas"):
-        body.skin(anny24, Pose(rotations=np.tile(np.eye(3), (52, 1, 1)), shape=np.zeros(10)))
+        body.skin(anny24, Pose(rotations=np.tile(np.eye(3), (52, 1, 1)), betas=np.zeros(10)))
     with pytest.raises(BadInput, match="at most 10 betas"):
-        body.skin(anny24, Pose(rotations=np.tile(np.eye(3), (24, 1, 1)), shape=np.zeros(16)))
+        body.skin(anny24, Pose(rotations=np.tile(np.eye(3), (24, 1, 1)), betas=np.zeros(16)))
 
 
 def test_one_person_is_skinned_within_five_milliseconds(anny24):
@@ -149,7 +149,7 @@ def test_unknown_names_are_met_with_a_suggestion(anny24):
 def standing(x=0.3, y=-0.2, z=4.0):
     turns = np.tile(np.eye(3), (24, 1, 1))
     turns[0] = from_axis_angle(np.array([np.pi, 0.0, 0.0]))
-    return Pose(rotations=turns, shape=np.zeros(10)), np.array([x, y, z])
+    return Pose(rotations=turns, betas=np.zeros(10)), np.array([x, y, z])
 
 
 def test_a_placed_person_stands_upright_before_the_camera_and_faces_it(anny24):

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pymafsam.camera import project, translation_of, weak_camera, whole_picture
+from pymafsam.geometry.camera import project, translation_of, weak_camera, whole_picture
 
 
 @given(

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pymafsam import body, datafolder
+from pymafsam import body
 from pymafsam.cli.main import main
 from pymafsam.errors import MissingAsset
+from pymafsam.legacy import datafolder
 
 
 def said(folder: Path) -> dict[str, datafolder.Inspected]:

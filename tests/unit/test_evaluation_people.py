@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from pymafsam import joints
 from pymafsam.errors import BadInput
 from pymafsam.evaluation import lsp, people
 from pymafsam.evaluation.people import Row
+from pymafsam.geometry import joints
 
 
 @dataclass

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 
 from pymafsam import body, export
-from pymafsam.camera import whole_picture
 from pymafsam.export.pictures import LEAST_DRAWN
+from pymafsam.geometry.camera import whole_picture
 from pymafsam.records import Person, Pose, Scene
 
 
@@ -15,7 +15,7 @@ def test_an_untrusted_body_is_in_the_numbers_but_not_in_the_picture(tmp_path):
     camera = whole_picture((160, 120))
     upright = np.tile(np.eye(3, dtype=np.float32), (24, 1, 1))
     upright[0] = np.diag([1.0, -1.0, -1.0])
-    pose = Pose(rotations=upright, shape=np.zeros(10, np.float32))
+    pose = Pose(rotations=upright, betas=np.zeros(10, np.float32))
     person = Person(box=np.array([40.0, 10, 120, 110]), score=1.0)
     placed = body.place(model, pose, np.array([0.0, 0, 4]), camera, person, 1.0)
     scene = Scene(

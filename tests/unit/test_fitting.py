@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pymafsam import body, camera, joints, rotation
+from pymafsam import body
 from pymafsam.errors import BadUsage
 from pymafsam.fitting import KeypointFit
 from pymafsam.fitting.chain import State, articulate, ride
@@ -24,7 +24,8 @@ from pymafsam.fitting.evidence import (
 from pymafsam.fitting.quality import COEFFICIENTS, FEATURES, features, score
 from pymafsam.fitting.silhouette import Outline
 from pymafsam.fitting.solver import minimise
-from pymafsam.records import Mask, Person
+from pymafsam.geometry import camera, joints, rotation
+from pymafsam.records import Body, Frame, Mask, Observation, Person, Pose
 
 FIT = KeypointFit(body.load("anny24"))
 SIZE = (640, 480)
@@ -55,13 +56,26 @@ def described(state: State, confidence: float = 0.95) -> Person:
 
 
 def silhouette_of(state: State) -> np.ndarray:
-    from pymafsam.records import Pose
     from pymafsam.render import rasterise
 
-    mesh = body.skin(FIT.model, Pose(rotations=state.rotations[0], shape=state.betas[0]))
+    mesh = body.skin(FIT.model, Pose(rotations=state.rotations[0], betas=state.betas[0]))
     vertices = mesh.vertices + state.translation[0]
     drawn = np.concatenate([camera.project(vertices, VIEW), vertices[:, 2:]], axis=1)
     return rasterise(drawn.astype(np.float32), FIT.model.faces, SIZE).face >= 0
+
+
+def _observation(people: list[Person], masks: list[Mask | None] | None = None) -> Observation:
+    return Observation(
+        frame=Frame(pixels=np.zeros((SIZE[1], SIZE[0], 3), np.uint8), name="a"),
+        camera=VIEW,
+        people=tuple(people),
+        masks=tuple(masks or [None] * len(people)),
+    )
+
+
+def estimate(people: list[Person], masks: list[Mask | None] | None = None) -> list[Body]:
+    """Their bodies, all in one picture."""
+    return next(FIT.estimate([_observation(people, masks)]))
 
 
 def bend(state: State, joint: str) -> float:
@@ -72,7 +86,7 @@ def bend(state: State, joint: str) -> float:
 
 def test_a_body_lands_where_the_keypoints_are_and_has_a_score():
     person = described(standing())
-    bodies = FIT.estimate([person], [None], VIEW)
+    bodies = estimate([person])
     assert len(bodies) == 1
     truth = camera.project(FIT.coco_points(standing())[0].T, VIEW)
     away = np.linalg.norm(bodies[0].keypoints_2d["coco17"][:, :2] - truth, axis=1)
@@ -143,7 +157,7 @@ def test_a_mask_widens_a_body_that_is_too_thin():
     thin = replace(FIT.prior, betas=3.0)
     fit = KeypointFit(FIT.model, prior=thin)
     without, _ = fit.solve([person], [None], VIEW)
-    with_mask, _ = fit.solve([person], [inside], VIEW)
+    with_mask, _ = fit.solve([person], [Mask(inside=inside, score=1.0, source="detector")], VIEW)
 
     def overlap(state: State) -> float:
         drawn = silhouette_of(state)
@@ -158,23 +172,23 @@ def test_coco_keypoints_without_metric_landmarks_are_enough_for_a_body():
     keypoints = np.column_stack([seen, np.full(17, 0.95)])
     box = np.concatenate([seen.min(0), seen.max(0)])
     person = Person(box=box, score=1.0, keypoints=keypoints, layout="coco17")
-    (found,) = FIT.estimate([person], [None], VIEW)
+    (found,) = estimate([person])
     away = np.linalg.norm(found.keypoints_2d["coco17"][:, :2] - seen, axis=1)
     assert np.median(away) < 4.0
 
 
 def test_somebody_without_keypoints_is_the_callers_mistake():
     with pytest.raises(BadUsage, match="keypoints"):
-        FIT.estimate([Person(box=np.array([0.0, 0.0, 9.0, 9.0]), score=1.0)], [None], VIEW)
+        estimate([Person(box=np.array([0.0, 0.0, 9.0, 9.0]), score=1.0)])
 
 
 def test_nobody_gives_no_bodies():
-    assert FIT.estimate([], [], VIEW) == []
+    assert estimate([]) == []
 
 
 def test_more_people_than_a_group_come_back_in_order():
     people = [described(standing(yaw=0.1 * k)) for k in range(18)]
-    bodies = FIT.estimate(people, [None] * 18, VIEW)
+    bodies = estimate(people)
     assert [id(b.person) for b in bodies] == [id(p) for p in people]
 
 
@@ -185,7 +199,7 @@ def test_nonsense_keypoints_give_finite_bodies_with_a_low_score():
     person = Person(
         box=np.array([100.0, 90, 300, 400]), score=0.5, keypoints=keypoints, world=world
     )
-    (found,) = FIT.estimate([person], [None], VIEW)
+    (found,) = estimate([person])
     assert np.isfinite(found.mesh.vertices).all()
     assert np.isfinite(found.translation).all()
     assert found.translation[2] > 0.3
@@ -197,7 +211,8 @@ def test_a_masks_tiny_box_and_missing_numbers_do_no_harm():
     keypoints = person.keypoints.copy()
     keypoints[3:6] = np.nan
     tiny = replace(person, keypoints=keypoints, box=np.array([5.0, 5.0, 5.0, 5.0]))
-    (found,) = FIT.estimate([tiny], [Mask(inside=np.zeros(SIZE[::-1], bool), score=0.0)], VIEW)
+    empty = Mask(inside=np.zeros(SIZE[::-1], bool), score=0.0, source="mobilesam")
+    (found,) = estimate([tiny], [empty])
     assert np.isfinite(found.mesh.vertices).all()
 
 
@@ -341,7 +356,22 @@ def test_riding_points_move_with_their_share_of_every_bone():
 
 def test_a_segmenters_mask_counts_more_than_the_detectors_own():
     inside = silhouette_of(standing())
-    own = replace(described(standing()), mask=inside)
-    other = replace(own, mask=np.zeros_like(inside))
-    assert FIT.mask_trust(own, inside) == FIT.mask_trust(own, None) == 1.0
-    assert FIT.mask_trust(other, inside) == FIT.settings.segmented > 1.0
+    own, other = (Mask(inside=inside, score=1.0, source=s) for s in ("detector", "mobilesam"))
+    assert FIT.mask_trust(own) == FIT.mask_trust(None) == 1.0
+    assert FIT.mask_trust(other) == FIT.settings.segmented > 1.0
+
+
+def test_a_rejected_mask_is_not_replaced_by_the_detectors_own():
+    bare = described(standing())
+    detected = replace(bare, mask=silhouette_of(standing(yaw=1.0)))
+    (one,), (other,) = estimate([bare]), estimate([detected])
+    np.testing.assert_array_equal(one.mesh.vertices, other.mesh.vertices)
+
+
+def test_the_fit_goes_on_from_other_bodies():
+    person = described(standing())
+    (first,) = estimate([person])
+    (again,) = next(FIT.estimate([_observation([person])], start=[[first]]))
+    away = np.linalg.norm(again.mesh.vertices - first.mesh.vertices, axis=1)
+    assert away.mean() < 0.02
+    assert FIT.state_of([first]).rotations == pytest.approx(first.pose.rotations[None])

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pymafsam import frames
 from pymafsam.errors import BadInput
+from pymafsam.files import frames
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pymafsam import boxes
 from pymafsam.errors import BadInput
+from pymafsam.legacy import keypoint_boxes as boxes
 
 
 def track(frames: int) -> np.ndarray:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pymafsam import rle
 from pymafsam.errors import BadInput, UntrustedFile
+from pymafsam.files import rle
 from pymafsam.masks import files
 from pymafsam.records import Person
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pymafsam.errors import BadInput, BadUsage
-from pymafsam.masks import lspet
+from pymafsam.files import lspet
 
 SIZE = (80, 60)
 

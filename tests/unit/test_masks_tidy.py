@@ -65,8 +65,8 @@ def test_bounds_hold_the_mask_and_touch_it(inside):
 
 def test_alone_hides_the_others_and_nobody_else():
     pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
-    masks = [Mask(inside=np.eye(4, dtype=bool), score=1.0), None]
-    masks.append(Mask(inside=np.eye(4, dtype=bool)[::-1].copy(), score=1.0))
+    masks = [Mask(inside=np.eye(4, dtype=bool), score=1.0, source="mobilesam"), None]
+    masks.append(Mask(inside=np.eye(4, dtype=bool)[::-1].copy(), score=1.0, source="mobilesam"))
     seen = alone(pixels, masks, 0)
     assert (seen[masks[2].inside] == 128).all()
     np.testing.assert_array_equal(seen[~masks[2].inside], pixels[~masks[2].inside])

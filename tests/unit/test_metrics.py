@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pymafsam import rotation
 from pymafsam.evaluation import coco, metrics
+from pymafsam.geometry import rotation
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.1, 5))

@@ -8,17 +8,19 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from pymafsam import body, camera, crops, points
+from pymafsam import body, crops, points
+from pymafsam.config import EstimatorOptions
 from pymafsam.errors import BadInput, BadUsage
-from pymafsam.records import Body, Frame, Mask, Person
+from pymafsam.geometry import camera
+from pymafsam.records import Body, Frame, Mask, Observation, Person
 
 torch = pytest.importorskip("torch")
 from pymafsam.network import estimator as est  # noqa: E402
 from pymafsam.network import onnx, runtime, weights  # noqa: E402
 from pymafsam.network.architecture import Architecture  # noqa: E402
 from pymafsam.network.backbone import BACKBONES  # noqa: E402
-from pymafsam.network.first_look import FirstLook  # noqa: E402
 from pymafsam.network.pymaf import PyMAF  # noqa: E402
+from pymafsam.network.sampler import PointSampler  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +54,12 @@ def files(model, tmp_path_factory):
     del BACKBONES.rows["tiny"]
 
 
+def opened(path, model, **options) -> est.NetworkEstimator:
+    return est.load(model, EstimatorOptions(weights=str(path), **{"device": "cpu", **options}))
+
+
 def load(files, model, kind="torch", **options) -> est.NetworkEstimator:
-    return est.NetworkEstimator.load(files[kind], model, device="cpu", **options)
+    return opened(files[kind], model, **options)
 
 
 def picture(seed: int = 0) -> Frame:
@@ -70,21 +76,23 @@ def mask_over(box, frame: Frame) -> Mask:
     x0, y0, x1, y1 = map(int, box)
     inside = np.zeros(frame.pixels.shape[:2], bool)
     inside[y0:y1, x0:x1] = True
-    return Mask(inside=inside, score=1.0)
+    return Mask(inside=inside, score=1.0, source="mobilesam")
 
 
 PEOPLE = (person(60, 40, 240, 420), person(300, 100, 420, 470), person(450, 0, 640, 200))
 
 
-def job(seed: int = 0, people=PEOPLE, masked: bool = True, focal: float | None = None) -> est.Job:
+def job(
+    seed: int = 0, people=PEOPLE, masked: bool = True, focal: float | None = None
+) -> Observation:
     frame = picture(seed)
-    masks = [mask_over(p.box, frame) if masked else None for p in people]
+    masks = tuple(mask_over(p.box, frame) if masked else None for p in people)
     shot = camera.whole_picture(frame.size, focal)
-    return est.Job(frame=frame, people=people, masks=masks, camera=shot)
+    return Observation(frame=frame, people=tuple(people), masks=masks, camera=shot)
 
 
-def run(network: est.NetworkEstimator, *jobs: est.Job) -> list[list[Body]]:
-    return list(network.estimate_all(jobs))
+def run(network: est.NetworkEstimator, *jobs: Observation) -> list[list[Body]]:
+    return list(network.estimate(jobs))
 
 
 def test_torch_and_onnx_runtime_give_the_same_bodies(files, model):
@@ -103,7 +111,7 @@ def test_exports_of_other_opsets_agree_round_by_round(files, model, tmp_path, op
     looked = np.stack([points.grid()] * 3)
     found = runtime.load(path, model, device="cpu")(images, looked)
     wanted = runtime.load(files["torch"], model, device="cpu")(images, looked)
-    for name in runtime.OUTPUTS:
+    for name in runtime.OUTPUTS.values():
         np.testing.assert_allclose(getattr(found, name), getattr(wanted, name), atol=1e-4)
 
 
@@ -116,14 +124,18 @@ def test_an_exported_network_runs_without_torch(files):
     code = (
         "import sys; sys.modules['torch'] = None\n"
         "import numpy as np\n"
-        "from pymafsam import body, camera\n"
-        "from pymafsam.network.estimator import NetworkEstimator\n"
-        "from pymafsam.records import Frame, Person\n"
-        "network = NetworkEstimator.load(sys.argv[1], body.load('anny24'), device='cpu')\n"
+        "from pymafsam import body\n"
+        "from pymafsam.config import EstimatorOptions\n"
+        "from pymafsam.geometry import camera\n"
+        "from pymafsam.network import estimator\n"
+        "from pymafsam.records import Frame, Observation, Person\n"
+        "options = EstimatorOptions(weights=sys.argv[1], device='cpu')\n"
+        "network = estimator.load(body.load('anny24'), options)\n"
         "frame = Frame(pixels=np.zeros((90, 80, 3), np.uint8), name='x')\n"
         "who = Person(box=np.array([10, 10, 60, 80], np.float32), score=0.5)\n"
         "shot = camera.whole_picture(frame.size)\n"
-        "found = network.estimate(frame, [who], [None], shot)\n"
+        "seen = Observation(frame=frame, camera=shot, people=(who,), masks=(None,))\n"
+        "found = next(network.estimate([seen]))\n"
         "sys.exit(0 if np.isfinite(found[0].mesh.vertices).all() else 'not finite')"
     )
     command = [sys.executable, "-c", code, str(files["onnx"])]
@@ -151,19 +163,41 @@ def test_the_same_picture_gives_the_same_bits(files, model):
 
 def test_a_moved_mask_moves_the_body_and_grid_points_do_not_care(files, model):
     here = job(people=PEOPLE[:1])
-    moved = replace(here, masks=[mask_over((80, 60, 160, 200), here.frame)])
+    moved = replace(here, masks=(mask_over((80, 60, 160, 200), here.frame),))
     for policy, matters in (("mask", True), ("auto", True), ("grid", False), ("bank", False)):
         network = load(files, model, points=policy)
         a, b = (run(network, one)[0][0].mesh.vertices for one in (here, moved))
         assert np.array_equal(a, b) != matters
 
 
-def test_the_detectors_own_mask_serves_where_no_other_is(files, model):
+def test_the_detectors_own_mask_does_not_stand_in_for_a_rejected_one(files, model):
     inside = mask_over(PEOPLE[0].box, picture()).inside
     own = job(people=(replace(PEOPLE[0], mask=inside),), masked=False)
     network = load(files, model)
-    a, b = (run(network, one)[0][0].mesh.vertices for one in (own, job(people=PEOPLE[:1])))
+    a, b = (
+        run(network, one)[0][0].mesh.vertices for one in (own, job(people=PEOPLE[:1], masked=False))
+    )
     np.testing.assert_array_equal(a, b)
+
+
+def test_batches_are_full_across_pictures(files, model):
+    network = load(files, model, batch=4)
+    sizes = []
+    runner = network.runner
+
+    def counted(images, points):
+        sizes.append(len(images))
+        return runner(images, points)
+
+    network.runner = counted
+    found = run(network, *(job(seed, people=PEOPLE[: seed % 3]) for seed in range(7)))
+    assert [len(bodies) for bodies in found] == [0, 1, 2, 0, 1, 2, 0]
+    assert sizes == [4, 2]
+
+
+def test_a_grid_network_asks_for_neither_keypoints_nor_masks(files, model):
+    assert load(files, model, points="grid").needs == frozenset()
+    assert load(files, model, points="mask").needs == {"masks"}
 
 
 def test_no_mask_looks_at_the_grid(files, model):
@@ -174,13 +208,13 @@ def test_no_mask_looks_at_the_grid(files, model):
 
 def test_the_seed_chooses_the_row_of_the_bank():
     bank = np.random.default_rng(0).uniform(-1, 1, (6, 441, 2)).astype(np.float32)
-    rows = [FirstLook.of(Architecture(), bank, "bank", seed).fixed for seed in range(30)]
+    rows = [PointSampler.of(Architecture(), bank, "bank", seed).fixed for seed in range(30)]
     assert {row.tobytes() for row in rows} == {row.tobytes() for row in bank}
-    again = FirstLook.of(Architecture(), bank, "bank", 4).fixed
+    again = PointSampler.of(Architecture(), bank, "bank", 4).fixed
     np.testing.assert_array_equal(rows[4], again)
 
 
-def disagreement(found: Body, one: est.Job) -> np.ndarray:
+def disagreement(found: Body, one: Observation) -> np.ndarray:
     """Crop camera against whole-picture camera at the joints, in shares of the crop's side."""
     weak = found.weak_camera
     cut = crops.crop(one.frame.pixels, crops.around(found.person.box))
@@ -241,35 +275,34 @@ def test_options_that_make_no_sense_are_refused(files, model, options, message):
 
 def test_devices_are_checked_for_what_is_to_run(files, model):
     with pytest.raises(BadUsage, match="no device"):
-        est.NetworkEstimator.load(files["torch"], model, device="tpu")
+        opened(files["torch"], model, device="tpu")
     with pytest.raises(BadUsage, match="exported network runs on"):
-        est.NetworkEstimator.load(files["onnx"], model, device="mps")
+        opened(files["onnx"], model, device="mps")
 
 
 def test_a_bank_is_needed_for_points_from_the_bank():
     with pytest.raises(BadUsage, match="without a bank"):
-        FirstLook.of(Architecture(), None, "bank")
+        PointSampler.of(Architecture(), None, "bank")
     with pytest.raises(BadUsage, match="reads 7 points"):
-        FirstLook.of(Architecture(points=7), None, "grid")
+        PointSampler.of(Architecture(points=7), None, "grid")
 
 
 def test_an_export_is_refused_with_another_body(files, model):
     with pytest.raises(BadInput, match="was chosen"):
-        est.NetworkEstimator.load(files["onnx"], replace(model, name="other"), device="cpu")
+        opened(files["onnx"], replace(model, name="other"), device="cpu")
 
 
 def test_damaged_exports_are_refused(files, model, tmp_path):
     cut = tmp_path / "cut.onnx"
     cut.write_bytes(files["onnx"].read_bytes()[:5000])
     with pytest.raises(BadInput, match="damaged"):
-        est.NetworkEstimator.load(cut, model)
+        opened(cut, model)
 
 
 def test_half_precision_stays_near(files, model):
     one = job()
     exact, quick = (
-        run(est.NetworkEstimator.load(files["torch"], model, device=d), one)[0]
-        for d in ("cpu", "cpu:bf16")
+        run(opened(files["torch"], model, device=d), one)[0] for d in ("cpu", "cpu:bf16")
     )
     apart = [
         np.linalg.norm(a.mesh.vertices - b.mesh.vertices, axis=1).mean()

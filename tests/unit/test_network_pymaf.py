@@ -146,7 +146,7 @@ def test_a_start_of_ones_own_replaces_the_mean_person(network, images):
     start = network.mean.repeat(3, 1)
     start[:, 144:154] = 1.5
     own = network(images, grid(3), start)
-    np.testing.assert_allclose(own.rounds[0].shape, 1.5)
+    np.testing.assert_allclose(own.rounds[0].betas, 1.5)
     assert (own.rounds[-1].state - network(images, grid(3)).rounds[-1].state).abs().max() > 1e-3
 
 

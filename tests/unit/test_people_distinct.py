@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pymafsam.people.overlaps import distinct, likeness
+from pymafsam.people.same import distinct, likeness
 from pymafsam.records import Person
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pymafsam.errors import BadInput
-from pymafsam.tfjs import to_onnx
+from pymafsam.pretrained.tfjs import to_onnx
 
 VALID = {"s": base64.b64encode(b"VALID").decode()}
 

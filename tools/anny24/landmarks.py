@@ -7,7 +7,7 @@ import numpy as np
 from anny24.skeleton import Linear, TPosed, blended, chain, world_turns
 from anny24.source import Source
 from anny24.surface import EYES, MOUTH, connected, rims
-from pymafsam import joints, rotation
+from pymafsam.geometry import joints, rotation
 
 MOST_VERTICES = 16  # of a regressor's row
 CANDIDATES = 400  # nearest vertices that a row may use

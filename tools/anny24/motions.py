@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pymafsam.joints import SMPL24
-from pymafsam.rotation import from_axis_angle, to_axis_angle
+from pymafsam.geometry.joints import SMPL24
+from pymafsam.geometry.rotation import from_axis_angle, to_axis_angle
 
 # DeepMimic: x forward, y up, z to the right; arms hang at rest. Ours: z forward, x to the left.
 AXES = np.array([[0.0, 0.0, -1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])

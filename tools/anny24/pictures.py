@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from pymafsam import body, render
-from pymafsam.atomic import writing
-from pymafsam.camera import whole_picture
-from pymafsam.joints import SMPL24
+from pymafsam.files.atomic import writing
+from pymafsam.geometry.camera import whole_picture
+from pymafsam.geometry.joints import SMPL24
+from pymafsam.geometry.rotation import from_axis_angle
 from pymafsam.records import Person, Pose, Scene
-from pymafsam.rotation import from_axis_angle
 
 DISTANCE = 12.0  # metres, with a long lens
 FLOOR = 1.05  # metres below the camera
@@ -89,7 +89,7 @@ def _pose(turns: dict, betas, model: body.BodyModel) -> Pose:
     rotations[0] = upright @ from_axis_angle(np.array([0.0, np.radians(turns.get("yaw", 0)), 0]))
     shape = np.zeros(model.shape_dirs.shape[-1])
     shape[: len(betas)] = betas
-    return Pose(rotations=rotations, shape=shape)
+    return Pose(rotations=rotations, betas=shape)
 
 
 def _save(path: Path, rows: list[np.ndarray]) -> None:

@@ -9,9 +9,9 @@ from anny24 import motions, pictures, shape, skeleton, surface
 from anny24.landmarks import posed
 from anny24.source import Population, Source, draw_people, extract, upright
 from pymafsam import body
-from pymafsam.atomic import writing
 from pymafsam.body.embedded import read
-from pymafsam.joints import COCO17, FEET6, SMPL24, SMPL24_PARENTS
+from pymafsam.files.atomic import writing
+from pymafsam.geometry.joints import COCO17, FEET6, SMPL24, SMPL24_PARENTS
 from pymafsam.records import Pose
 
 PEOPLE = 160
@@ -198,7 +198,7 @@ def _errors(model, truth, exact, people: Population, poses) -> list[str]:
     for name, turns in poses.items():
         found = truth.crowd(people.phenotypes, turns)
         meshes = {
-            count: body.skin(model, Pose(rotations=turns, shape=values))
+            count: body.skin(model, Pose(rotations=turns, betas=values))
             for count, values in betas.items()
         }
         mesh = meshes[max(meshes)]

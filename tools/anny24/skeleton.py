@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from anny24.source import Source
-from pymafsam.joints import SMPL24, SMPL24_PARENTS
+from pymafsam.geometry.joints import SMPL24, SMPL24_PARENTS
 
 # Joint -> bones that turn with it. The joint sits at the head of the first bone, except where
 # CENTRES says otherwise. "{s}" stands for L and R.

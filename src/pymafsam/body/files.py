@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from pymafsam.atomic import writing
 from pymafsam.body import embedded, smpl
 from pymafsam.body.model import BodyModel
 from pymafsam.body.surface import anchors_of, parts_of, read_uv
 from pymafsam.config import data_folder
 from pymafsam.errors import BadInput, MissingAsset
-from pymafsam.unpickling import Sparse, read_npy, read_npz, read_pickle
+from pymafsam.files.atomic import writing
+from pymafsam.files.pickles import Sparse, read_npy, read_npz, read_pickle
 
 NEEDED = ("v_template", "shapedirs", "weights", "J_regressor", "kintree_table", "f")
 IN_A_FOLDER = tuple(

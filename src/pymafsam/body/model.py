@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from pymafsam import camera as cameras
 from pymafsam.errors import BadInput, BadUsage
-from pymafsam.joints import COCO17, LAYOUTS, mapping
+from pymafsam.geometry import camera as cameras
+from pymafsam.geometry.joints import COCO17, LAYOUTS, mapping
 from pymafsam.records import Body, Camera, Mask, Mesh, Person, Pose
 from pymafsam.registry import closest
 
@@ -69,13 +69,13 @@ def skin(
 ) -> Mesh:
     """Vertices (*batch v 3) and joints (*batch j 3), metres, in the axes the root turns into.
 
-    ``pose.shape`` may have fewer betas than the model (the rest are zero). With ``vertices`` only
+    ``pose.betas`` may have fewer betas than the model (the rest are zero). With ``vertices`` only
     those are computed, in that order. Raises BadInput for another number of joints or more betas.
     """
     _check(model, pose)
     batch = pose.rotations.shape[:-3]
     turns = pose.rotations.astype(np.float32, copy=False).reshape(-1, len(model.parents), 3, 3)
-    betas = pose.shape.astype(np.float32, copy=False).reshape(len(turns), pose.shape.shape[-1])
+    betas = pose.betas.astype(np.float32, copy=False).reshape(len(turns), pose.betas.shape[-1])
     posed, shifts, world = _chain(model, turns, betas)
     chosen = slice(None) if vertices is None else vertices
     rest = _rest(model, turns, betas, chosen)
@@ -91,7 +91,7 @@ def skin(
 
 
 def _check(model: BodyModel, pose: Pose) -> None:
-    joints, betas = pose.rotations.shape[-3], pose.shape.shape[-1]
+    joints, betas = pose.rotations.shape[-3], pose.betas.shape[-1]
     if joints != len(model.parents) or betas > model.shape_dirs.shape[-1]:
         raise BadInput(
             f"The pose has {joints} joints and {betas} betas; the body {model.name} takes "
@@ -171,12 +171,16 @@ def place(
     person: Person,
     score: float,
     mask: Mask | None = None,
+    *,
+    mesh: Mesh | None = None,
 ) -> Body:
     """One person's pose (root turned into camera axes) at ``translation`` before ``camera``.
 
-    Keypoints come from the mesh: 2D in picture pixels, 3D in metres with the translation added.
+    Keypoints come from the mesh (skinned here unless it is given): 2D in picture pixels, 3D in
+    metres with the translation added.
     """
-    mesh = skin(model, pose)
+    if mesh is None:
+        mesh = skin(model, pose)
     sets = {
         layout: keypoints(model, mesh, layout) + translation
         for layout in BODY_LAYOUTS

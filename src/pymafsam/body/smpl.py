@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from pymafsam.body.model import Regressor
-from pymafsam.joints import COCO17, FEET6, LSP14, SMPL24, mapping
+from pymafsam.geometry.joints import COCO17, FEET6, LSP14, SMPL24, mapping
 
 VERTICES = {
     "nose": 332, "right_eye": 6260, "left_eye": 2800, "right_ear": 4071, "left_ear": 583,

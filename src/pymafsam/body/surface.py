@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from pymafsam.errors import BadInput
-from pymafsam.matlab import read_mat
+from pymafsam.files.matlab import read_mat
 
 ANCHORS = 431
 PARTS = 24

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pymafsam import __version__, assets
-from pymafsam.archives import CLIENTS
+from pymafsam import __version__
 from pymafsam.config import cache_folder, data_folder
+from pymafsam.pretrained import catalogue
+from pymafsam.pretrained.archives import CLIENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +77,11 @@ def machine(options: Options) -> Iterator[Finding]:
 
 def networks(options: Options) -> Iterator[Finding]:
     """Every network of ``assets``, checked against its sha256."""
-    for asset in assets.ASSETS.values():
+    for asset in catalogue.ASSETS.values():
         if not asset.path.is_file():
             says = f"{asset.does}. Get it: pymafsam fetch {asset.name}"
             yield Finding(asset.name, False, says)
-        elif not assets.sound(asset.name):
+        elif not catalogue.sound(asset.name):
             says = f"{asset.path} is damaged: remove it and run pymafsam fetch {asset.name}"
             yield Finding(asset.name, False, says)
         else:
@@ -108,7 +109,7 @@ def brought(options: Options) -> Iterator[Finding]:
     if not options.data.is_dir():
         yield Finding(str(options.data), False, "there is no such folder")
         return
-    from pymafsam.datafolder import inspect
+    from pymafsam.legacy.datafolder import inspect
 
     for one in inspect(options.data):
         yield Finding(one.name, one.whole is True, one.says)

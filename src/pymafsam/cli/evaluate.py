@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from pymafsam.atomic import writing
 from pymafsam.cli.options import Flow, progress_bar
+from pymafsam.files.atomic import writing
 
 
 @dataclass(kw_only=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from pymafsam import assets
+from pymafsam.pretrained import catalogue
 
 
 @dataclass(kw_only=True)
@@ -34,21 +34,21 @@ class Fetch:
     """Only list the networks."""
 
     def run(self) -> int:
-        names = list(self.names) or list(assets.ASSETS)
+        names = list(self.names) or list(catalogue.ASSETS)
         for name in names:
-            assets.find(name)
+            catalogue.find(name)
         if self.show:
             for name in names:
-                print(line(assets.ASSETS[name]))
+                print(line(catalogue.ASSETS[name]))
             return 0
         with showing_downloads():
-            brought = assets.fetch(names, self.carried_in)
+            brought = catalogue.fetch(names, self.carried_in)
         for name in names:
-            print(f"{'fetched' if name in brought else 'was here'}: {assets.ASSETS[name].path}")
+            print(f"{'fetched' if name in brought else 'was here'}: {catalogue.ASSETS[name].path}")
         return 0
 
 
-def line(asset: assets.Asset) -> str:
+def line(asset: catalogue.Asset) -> str:
     """One network in one line: is it here, what is it for."""
     state = f"{asset.path.stat().st_size / 1e6:6.1f} MB" if asset.path.is_file() else "not here "
     return f"{asset.name:<20} {state}  {asset.does}"
@@ -77,5 +77,5 @@ def showing_downloads() -> Iterator[None]:
                 rows[archive] = bars.add_task(archive, total=total)
             bars.update(rows[archive], completed=done)
 
-        with assets.reporting(show):
+        with catalogue.reporting(show):
             yield

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pymafsam import frames
-from pymafsam.atomic import check_writable, writing
 from pymafsam.cli.mask import FORMS, MaskSave
 from pymafsam.cli.options import progress_bar
 from pymafsam.cli.reconstruct import read_formats, result_stems
 from pymafsam.cli.saved_masks import in_crop, save_jpeg
 from pymafsam.errors import BadInput, BadUsage, PymafsamError
-from pymafsam.masks import draw, files, legacy, load_segmenter, lspet, store
+from pymafsam.files import frames, lspet
+from pymafsam.files.atomic import check_writable, writing
+from pymafsam.masks import draw, files, load_segmenter, saver2024, store
 from pymafsam.masks import prompts as prompting
 from pymafsam.masks.tidy import bounds
 from pymafsam.records import Frame, Inside, Person, Pixels, Prompt
@@ -51,7 +51,7 @@ class Job:
                 if mask is not None:
                     name = PurePosixPath(stem).name + (f"_person{k}" if k else "")
                     inside = in_crop(mask.inside, prompt.box)
-                    legacy.save(inside, (folder / stem).parent, name)
+                    saver2024.save(inside, (folder / stem).parent, name)
         if "picture" in self.forms:
             drawn = draw.overlay(pixels, one.masks, one.prompts)
             save_jpeg(drawn, folder / f"{stem}_masks.jpg", 90)

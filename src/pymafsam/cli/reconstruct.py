@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -16,11 +16,11 @@ from pymafsam.records import Mask
 from pymafsam.registry import closest
 
 if TYPE_CHECKING:
-    from pymafsam.frames import Source
+    from pymafsam.files.frames import Source
     from pymafsam.masks.files import MaskFolder
     from pymafsam.people.boxes import GivenBoxes
     from pymafsam.pipeline import Reconstructor
-    from pymafsam.records import Frame, Scene
+    from pymafsam.records import Frame, Request, Scene
 
 
 @dataclass(kw_only=True)
@@ -52,8 +52,9 @@ class Reconstruct(Flow):
     """Pass over pictures whose results are in --out already (to go on after an interruption)."""
 
     def run(self) -> int:
-        from pymafsam import export, frames
-        from pymafsam.atomic import check_writable
+        from pymafsam import export
+        from pymafsam.files import frames
+        from pymafsam.files.atomic import check_writable
 
         if not self.paths:
             raise BadUsage("Which pictures? Give at least one file or folder.")
@@ -133,62 +134,75 @@ class Job:
 
     def run(self, reconstructor: "Reconstructor", sources: Sequence["Source"]) -> int:
         """Everything that can be read is reconstructed and saved; failures are kept by name."""
-        stems = result_stems(source.name for source in sources)
         with progress_bar() as progress:
-            task = progress.add_task("reconstruct", total=len(sources))
-            for source, stem in zip(sources, stems, strict=True):
-                self.one(reconstructor, source, stem)
-                progress.advance(task)
+            tracked = progress.track(sources, description="reconstruct")
+            for request, scene in reconstructor.run(self.requests(tracked)):
+                if isinstance(scene, PymafsamError):
+                    self.failures[request.frame.name] = str(scene)
+                else:
+                    self.keep(scene, request.key)
         return self.report()
 
-    def one(self, reconstructor: "Reconstructor", source: "Source", stem: str) -> None:
-        """One picture, or every frame of one video; what fails is noted and passed over."""
-        from pymafsam import frames
+    def requests(self, sources: Iterable["Source"]) -> Iterator["Request"]:
+        """One of every picture and every frame of a video; what fails is noted, passed over."""
+        from pymafsam.files import frames
 
-        try:
-            for frame in frames.read_source(source):
-                # Frames of a video: <the video's stem>/<6 digits>.
-                name = f"{stem}/{PurePosixPath(frame.name).name}" if source.is_video else stem
-                self.frame(reconstructor, frame, name)
-        except PymafsamError as error:
-            self.failures[source.name] = str(error)
+        sources = list(sources)
+        stems = result_stems(source.name for source in sources)
+        for source, stem in zip(sources, stems, strict=True):
+            try:
+                for frame in frames.read_source(source):
+                    # Frames of a video: <the video's stem>/<6 digits>.
+                    name = f"{stem}/{PurePosixPath(frame.name).name}" if source.is_video else stem
+                    if not self.done(name):
+                        yield self.request(frame, name)
+            except PymafsamError as error:
+                self.failures[source.name] = str(error)
 
-    def frame(self, reconstructor: "Reconstructor", frame: "Frame", name: str) -> None:
+    def done(self, name: str) -> bool:
+        """Whether the results called ``name`` are there and need not be made again."""
         from pymafsam import export
 
         wanted = export.paths(self.options.out, name, self.formats).values()
-        if self.options.skip_existing and all(path.exists() for path in wanted):
-            return
-        scene = self.reconstruct(reconstructor, frame)
+        return self.options.skip_existing and all(path.exists() for path in wanted)
+
+    def keep(self, scene: "Scene", name: str) -> None:
+        """Save a scene and count it."""
+        from pymafsam import export
+
         export.save(scene, self.options.out, self.formats, stem=name)
         self.pictures += 1
         self.people += len(scene.bodies)
         if not scene.bodies:
-            self.empty.append(frame.name)
+            self.empty.append(scene.name)
 
-    def reconstruct(self, reconstructor: "Reconstructor", frame: "Frame") -> "Scene":
-        """The frame's scene, of everybody or of whom the options name."""
+    def request(self, frame: "Frame", key: str) -> "Request":
+        """The frame, with everybody or whom the options name."""
         from pymafsam.masks import prompts as prompting
+        from pymafsam.records import Request
 
         options = self.options
         if options.boxes is not None:
-            return reconstructor.scene(frame, people=self.boxes.people(frame.name, frame.size))
+            people = self.boxes.people(frame.name, frame.size)
+            return Request(frame=frame, people=tuple(people), key=key)
         if options.prompts is not None:
             rows = prompting.of_picture(self.said, frame.name)
             if rows is not None:
                 folder = options.prompts.parent
-                prompts = [
+                prompts = tuple(
                     prompting.from_json(row, frame.size, f"Person {k} of {frame.name}", folder)
                     for k, row in enumerate(rows)
-                ]
-                return reconstructor.scene(frame, prompts=prompts)
+                )
+                return Request(frame=frame, prompts=prompts, key=key)
         if options.masks is not None:
             people = self.masks.people(frame.name, frame.size)
             if people is None:
                 raise BadInput(f"--masks {options.masks} holds no mask for {frame.name}.")
-            masks = [Mask(inside=p.mask, score=1.0) for p in people if p.mask is not None]
-            return reconstructor.scene(frame, people=people, masks=masks)
-        return reconstructor.scene(frame)
+            masks = tuple(
+                Mask(inside=p.mask, score=1.0, source="given") for p in people if p.mask is not None
+            )
+            return Request(frame=frame, people=tuple(people), masks=masks, key=key)
+        return Request(frame=frame, key=key)
 
     def report(self) -> int:
         """Say what was done, name what failed; returns the exit code."""

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool
 
-from pymafsam import crops, frames, points
-from pymafsam.atomic import writing
+from pymafsam import crops, points
 from pymafsam.cli.mask import MaskPoints, MaskShow
 from pymafsam.errors import BadInput, BadUsage, PymafsamError
-from pymafsam.masks import draw, legacy, store
+from pymafsam.files import frames
+from pymafsam.files.atomic import writing
+from pymafsam.legacy import bank
+from pymafsam.masks import draw, saver2024, store
 from pymafsam.masks.tidy import bounds
 from pymafsam.records import Frame, Inside
 
@@ -44,7 +46,7 @@ def save_jpeg(pixels: draw.Drawn, path: Path, quality: int) -> None:
 
 def build_bank(options: MaskPoints) -> int:
     """``mask points``: every saved mask to 441 points, and a list of who is in which row."""
-    policies = {"mask": _even_points, "2024": legacy.bank_points}
+    policies = {"mask": _even_points, "2024": bank.bank_points}
     if options.policy not in policies:
         raise BadUsage(f'--policy: there is no "{options.policy}". Known: mask, 2024')
     if options.out.suffix != ".npy":
@@ -90,7 +92,7 @@ def crops_of(folder: Path, first: int | None) -> Iterator[tuple[str, int, Inside
             if mask is not None and mask.inside.any():
                 yield one.name, k, in_crop(mask.inside, prompt.box)
     for path in [] if saved else old[:first]:
-        yield path.stem.removeprefix("masks_fore1_"), 0, legacy.read(path)
+        yield path.stem.removeprefix("masks_fore1_"), 0, saver2024.read(path)
 
 
 def show(options: MaskShow) -> int:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from pymafsam import rle
 from pymafsam.errors import BadInput
+from pymafsam.files import rle
 from pymafsam.records import Inside
 
 # COCOeval.stats of the keypoint task, in its order.

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from pymafsam.errors import BadInput
 from pymafsam.evaluation.people import Reconstruct, Row, at_box, row_of
-from pymafsam.frames import read_picture
+from pymafsam.files.frames import read_picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

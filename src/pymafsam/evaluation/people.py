@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from pymafsam import joints
 from pymafsam.evaluation import coco
 from pymafsam.evaluation.metrics import correct_keypoints, iou
-from pymafsam.frames import read_picture
+from pymafsam.files.frames import read_picture
+from pymafsam.geometry import joints
 from pymafsam.records import Body, Frame, Person, Scene
 from pymafsam.render import silhouettes
 

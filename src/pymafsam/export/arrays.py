@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from pymafsam import rotation
 from pymafsam.export.exporter import Exporter
 from pymafsam.export.results import FORMAT
+from pymafsam.geometry import rotation
 from pymafsam.records import Scene
 
 
@@ -39,7 +39,7 @@ def arrays(scene: Scene) -> dict[str, np.ndarray]:
         "track": np.array([-1 if b.person.track is None else b.person.track for b in bodies], int),
         "rotations": rotations,
         "pose": rotation.to_axis_angle(rotations),
-        "betas": _stack([b.pose.shape for b in bodies], (0, 10)),
+        "betas": _stack([b.pose.betas for b in bodies], (0, 10)),
         "translation": _stack([b.translation for b in bodies], (0, 3)),
         "vertices": _stack(
             [b.mesh.vertices + b.translation for b in bodies], (0, 0, 3), np.float32

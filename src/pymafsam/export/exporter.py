@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pymafsam.atomic import writing
 from pymafsam.errors import BadUsage
+from pymafsam.files.atomic import writing
 from pymafsam.records import Pixels, Scene
 from pymafsam.registry import Table
 

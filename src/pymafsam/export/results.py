@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from pymafsam import rle, rotation
 from pymafsam.body import BodyModel, skin
 from pymafsam.errors import BadInput
 from pymafsam.export.exporter import Exporter
-from pymafsam.export.fields import Field, lines
+from pymafsam.files import rle
+from pymafsam.files.fields import Field, lines
+from pymafsam.geometry import rotation
 from pymafsam.records import Body, Camera, Mask, Person, Pose, Scene, WeakCamera
 
 FORMAT = "pymafsam/1"
@@ -106,8 +107,9 @@ def _person(body: Body) -> dict[str, Any]:
         "track": body.person.track,
         "mask": None if body.mask is None else rle.encode(body.mask.inside),
         "mask_score": None if body.mask is None else round(float(body.mask.score), SCORE_DIGITS),
+        "mask_source": None if body.mask is None else body.mask.source,
         "pose": _rounded(_axis_angle(body.pose), METRIC_DIGITS),
-        "betas": _rounded(body.pose.shape, METRIC_DIGITS),
+        "betas": _rounded(body.pose.betas, METRIC_DIGITS),
         "translation": _rounded(body.translation, METRIC_DIGITS),
         "weak_camera": None
         if weak is None
@@ -139,7 +141,7 @@ def _body(person: Field, model: BodyModel, size: tuple[int, int]) -> Body:
     # float32 is what the network and the fit give, and what skinning computes in.
     pose = Pose(
         rotations=rotation.from_axis_angle(vectors).astype(np.float32),
-        shape=person.at("betas").array(model.shape_dirs.shape[-1]).astype(np.float32),
+        betas=person.at("betas").array(model.shape_dirs.shape[-1]).astype(np.float32),
     )
     return Body(
         person=Person(
@@ -164,7 +166,9 @@ def _mask(person: Field, size: tuple[int, int]) -> Mask | None:
     if not person.has("mask"):
         return None
     score = person.at("mask_score").number() if person.has("mask_score") else 1.0
-    return Mask(inside=person.at("mask").decoded(lambda raw: rle.decode(raw, size)), score=score)
+    source = person.at("mask_source").text() if person.has("mask_source") else "unknown"
+    inside = person.at("mask").decoded(lambda raw: rle.decode(raw, size))
+    return Mask(inside=inside, score=score, source=source)
 
 
 def _weak(at: Field) -> WeakCamera:

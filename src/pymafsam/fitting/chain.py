@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from pymafsam import rotation
 from pymafsam.body import BodyModel
+from pymafsam.geometry import rotation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

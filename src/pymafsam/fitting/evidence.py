@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from pymafsam import joints
 from pymafsam.body import BodyModel
 from pymafsam.fitting.chain import Points
 from pymafsam.fitting.objective import Evidence
+from pymafsam.geometry import joints
 from pymafsam.records import Camera, Person
 
 FEET = ("left_big_toe", "right_big_toe", "left_heel", "right_heel")

@@ -5,15 +5,15 @@ landmarks and habits alone, the body is put before the camera in closed form, an
 is solved together, at the end with the mask. ``docs/fitting.md`` has the derivation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from pymafsam import joints, rotation
 from pymafsam.body import BodyModel, place
-from pymafsam.camera import project
+from pymafsam.config import EstimatorOptions
 from pymafsam.errors import BadUsage
 from pymafsam.fitting.chain import Points, Skeleton, State, articulate, ride
 from pymafsam.fitting.evidence import (
@@ -31,7 +31,9 @@ from pymafsam.fitting.priors import Prior
 from pymafsam.fitting.quality import features, score
 from pymafsam.fitting.silhouette import Outline
 from pymafsam.fitting.solver import minimise
-from pymafsam.records import Body, Camera, Inside, Mask, Person, Pose
+from pymafsam.geometry import joints, rotation
+from pymafsam.geometry.camera import project
+from pymafsam.records import Body, Camera, Mask, Observation, Person, Pose
 
 FIXED = [joints.SMPL24.index(n) for n in "left_foot right_foot left_hand right_hand".split()]
 TORSO = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
@@ -50,7 +52,12 @@ class Schedule:
 
 
 class KeypointFit:
-    """Fits a body model to the keypoints, metric landmarks and masks of people in one picture."""
+    """Fits a body model to the keypoints, metric landmarks and masks of people.
+
+    An ``Estimator``: a row of ``pipeline.ESTIMATORS``.
+    """
+
+    needs = frozenset({"keypoints", "masks"})
 
     def __init__(
         self,
@@ -74,37 +81,48 @@ class KeypointFit:
         self.trust = trust or Trust()
 
     def estimate(
-        self, people: Sequence[Person], masks: Sequence[Mask | None], camera: Camera
-    ) -> list[Body]:
+        self,
+        observations: Iterable[Observation],
+        start: Iterable[Sequence[Body]] | None = None,
+    ) -> Iterator[list[Body]]:
         """A body for every person; each needs ``keypoints`` (BadUsage otherwise).
 
-        ``masks`` go with the people; where one is None the detector's own is used, if any.
+        ``start``: bodies of the same model to begin from, instead of the mean person.
         """
+        begins = repeat(None) if start is None else iter(start)
+        for observation, begin in zip(observations, begins, strict=False):
+            yield self._picture(observation, begin)
+
+    def _picture(self, observation: Observation, begin: Sequence[Body] | None) -> list[Body]:
+        people, masks = observation.people, observation.masks
         if any(person.keypoints is None for person in people):
             raise BadUsage(
                 "The keypoint fit needs every person's keypoints, but somebody has only a box.\n"
                 "  Let the detector describe the people first (Detector.describe)."
             )
         bodies: list[Body] = []
-        for start in range(0, len(people), GROUP):
-            some = slice(start, start + GROUP)
-            bodies += self._group(people[some], masks[some], camera)
+        for first in range(0, len(people), GROUP):
+            some = slice(first, first + GROUP)
+            started = None if begin is None else self.state_of(begin[some])
+            bodies += self._group(people[some], masks[some], observation.camera, started)
         return bodies
 
     def _group(
-        self, people: Sequence[Person], masks: Sequence[Mask | None], camera: Camera
+        self,
+        people: Sequence[Person],
+        masks: Sequence[Mask | None],
+        camera: Camera,
+        begin: State | None,
     ) -> list[Body]:
-        inside = [
-            mask.inside if mask is not None else person.mask
-            for person, mask in zip(people, masks, strict=True)
-        ]
-        state, energy = self.solve(people, inside, camera)
+        state, energy = self.solve(people, masks, camera, begin)
         points = self.points(state)
         bodies = []
         for index, person in enumerate(people):
             projected = project(points[index].T, camera)
-            values = features(person, inside[index], projected, float(energy[index]), camera)
-            pose = Pose(rotations=state.rotations[index], shape=state.betas[index])
+            mask = masks[index]
+            inside = None if mask is None else mask.inside
+            values = features(person, inside, projected, float(energy[index]), camera)
+            pose = Pose(rotations=state.rotations[index], betas=state.betas[index])
             where = state.translation[index]
             bodies.append(
                 place(self.model, pose, where, camera, person, score(values), masks[index])
@@ -112,7 +130,11 @@ class KeypointFit:
         return bodies
 
     def solve(
-        self, people: Sequence[Person], masks: Sequence[Inside | None], camera: Camera
+        self,
+        people: Sequence[Person],
+        masks: Sequence[Mask | None],
+        camera: Camera,
+        begin: State | None = None,
     ) -> tuple[State, Float[np.ndarray, "people"]]:
         """Poses, shapes and places of the people, and the energy each is left with."""
         evidence = gather_evidence(people, camera, self.trust)
@@ -127,13 +149,17 @@ class KeypointFit:
             settings=self.settings,
         )
         free, schedule = self.skeleton.free, self.schedule
-        state = self.start(evidence)
-        state, _ = minimise(replace(problem, use_picture=False), state, free, schedule.metric)
-        state = self.placed(state, evidence, camera)
+        if begin is None:
+            state = self.start(evidence)
+            state, _ = minimise(replace(problem, use_picture=False), state, free, schedule.metric)
+            state = self.placed(state, evidence, camera)
+        else:
+            state = begin
         state, energy = minimise(problem, state, free, schedule.picture)
         if self.settings.silhouette > 0 and any(mask is not None for mask in masks):
-            trust = np.array([self.mask_trust(*pair) for pair in zip(people, masks, strict=True)])
-            outline = Outline.of(masks, evidence.pixel, camera, trust)
+            trust = np.array([self.mask_trust(mask) for mask in masks])
+            inside = [None if mask is None else mask.inside for mask in masks]
+            outline = Outline.of(inside, evidence.pixel, camera, trust)
             seen = np.pad(evidence.support, ((0, 0), (0, 1)), constant_values=1.0)
             support = seen[:, self.far_ends]
             whole = replace(problem, surface=self.surface, outline=outline, support=support)
@@ -141,10 +167,24 @@ class KeypointFit:
             energy = problem(state).energy
         return state, energy
 
-    def mask_trust(self, person: Person, mask: Inside | None) -> float:
-        """How much a mask counts: 1 for the detector's own, more for a segmenter's."""
-        own = mask is None or (person.mask is not None and np.array_equal(mask, person.mask))
-        return 1.0 if own else self.settings.segmented
+    def mask_trust(self, mask: Mask | None) -> float:
+        """How much a mask counts: 1 for the keypoint network's own, more for a segmenter's."""
+        return 1.0 if mask is None or mask.source == "detector" else self.settings.segmented
+
+    def state_of(self, bodies: Sequence[Body]) -> State:
+        """What the fit solves for, as these bodies have it. Raises BadUsage for another body."""
+        betas = self.skeleton.joint_dirs.shape[2]
+        if any(body.pose.rotations.shape[-3] != len(self.skeleton.parents) for body in bodies):
+            raise BadUsage(f"The bodies to start from are not of the body {self.model.name}.")
+        rotations = np.stack([body.pose.rotations for body in bodies]).astype(np.float64)
+        known = np.zeros((len(bodies), betas))
+        for row, body in zip(known, bodies, strict=True):
+            row[: len(body.pose.betas)] = body.pose.betas[:betas]
+        return State(
+            rotations=rotations,
+            betas=known,
+            translation=np.stack([body.translation for body in bodies]).astype(np.float64),
+        )
 
     def start(self, evidence: Evidence) -> State:
         """The mean body, usual pose, turned so that its torso lies as the metric landmarks say."""
@@ -192,6 +232,11 @@ class KeypointFit:
         """COCO's keypoints of the bodies, metres, camera axes."""
         posed = articulate(self.skeleton, state)
         return ride(self.unshifted, posed, state.betas).sum(axis=1)[:, :, : len(joints.COCO17)]
+
+
+def load(model: BodyModel, options: EstimatorOptions) -> KeypointFit:
+    """The row ``fit`` of the table of estimators."""
+    return KeypointFit(model)
 
 
 def _surface(model: BodyModel) -> Int[np.ndarray, "points"]:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from pymafsam import rotation
 from pymafsam.fitting.chain import Points, Posed, Skeleton, State, articulate, jacobian, ride
 from pymafsam.fitting.priors import Prior, left_jacobian_inverse
 from pymafsam.fitting.silhouette import Outline
+from pymafsam.geometry import rotation
 from pymafsam.records import Camera
 
 NEAREST = 0.15  # metres: a point closer to the camera than this makes a trial step invalid

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from pymafsam import joints, rotation
 from pymafsam.fitting.chain import Skeleton
+from pymafsam.geometry import joints, rotation
 
 OPEN = 9.0  # no limit on this axis
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from pymafsam import rle, unpickling
 from pymafsam.errors import BadInput
+from pymafsam.files import pickles, rle
 from pymafsam.masks.prompts import check, read_json
 from pymafsam.masks.tidy import bounds, box_overlap
 from pymafsam.records import Inside, Mask, Person, Prompt
@@ -37,7 +37,7 @@ def read(path: Path, size: tuple[int, int] | None = None) -> list[Inside]:
     if kind in PICTURES:
         return people_of_labels(_picture(path), str(path))
     if kind == ".npy":
-        return _arrays(unpickling.read_npy(path), str(path))
+        return _arrays(pickles.read_npy(path), str(path))
     if kind == ".json":
         return _json(read_json(path), size, str(path))
     raise BadInput(
@@ -102,7 +102,7 @@ def _picture(path: Path) -> np.ndarray:
 
 def _arrays(value: Any, called: str) -> list[Inside]:
     if isinstance(value, Mapping):
-        from pymafsam.masks.legacy import inside_of
+        from pymafsam.masks.saver2024 import inside_of
 
         return [inside_of(value, called)]
     if (
@@ -226,7 +226,7 @@ def assign(people: Sequence[Person], masks: Sequence[Inside]) -> list[Mask | Non
     chosen: list[Mask | None] = [None] * len(people)
     while overlaps.size and overlaps.max() >= 0.1:
         k, m = np.unravel_index(int(overlaps.argmax()), overlaps.shape)
-        chosen[int(k)] = Mask(inside=masks[int(m)], score=1.0)
+        chosen[int(k)] = Mask(inside=masks[int(m)], score=1.0, source="given")
         overlaps[k, :] = overlaps[:, m] = 0
     return chosen
 

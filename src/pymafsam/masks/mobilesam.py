@@ -101,12 +101,13 @@ def _drop_unused(graph: Any) -> None:
 
 def load(*, threads: int = 0) -> SamSegmenter:
     """The row ``mobilesam`` of the table of segmenters; fetches the networks on first use."""
-    from pymafsam import assets
+    from pymafsam.pretrained import catalogue
 
     return SamSegmenter(
         MobileSam(
-            assets.locate("mobilesam-encoder"),
-            assets.locate("mobilesam-decoder"),
+            catalogue.locate("mobilesam-encoder"),
+            catalogue.locate("mobilesam-decoder"),
             threads=threads,
-        )
+        ),
+        source="mobilesam",
     )

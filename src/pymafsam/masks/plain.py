@@ -18,7 +18,7 @@ class Given:
         )
         masks: list[Mask | None] = [None] * len(prompts)
         for (k, _), own in zip(present, inside, strict=True):
-            masks[k] = Mask(inside=own, score=1.0)
+            masks[k] = Mask(inside=own, score=1.0, source="detector")
         return masks
 
 

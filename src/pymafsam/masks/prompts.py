@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from pymafsam import rle
 from pymafsam.errors import BadInput
+from pymafsam.files import rle
 from pymafsam.masks.tidy import bounds, box_overlap
 from pymafsam.records import Person, Prompt
 

@@ -66,9 +66,9 @@ class Settings:
 class SamSegmenter:
     """Segments people with any Segment Anything engine."""
 
-    def __init__(self, engine: Engine, settings: Settings | None = None):
-        """No network runs until ``segment`` is called."""
-        self.engine = engine
+    def __init__(self, engine: Engine, settings: Settings | None = None, source: str = "sam"):
+        """No network runs until ``segment`` is called; ``source`` is written into the masks."""
+        self.engine, self.source = engine, source
         self.settings = settings or Settings()
 
     def segment(self, pixels: Pixels, prompts: Sequence[Prompt]) -> list[Mask | None]:
@@ -181,7 +181,7 @@ class SamSegmenter:
             # A hole may have somebody else in it: only free pixels are filled.
             tidy &= inside | (owner == NOBODY)
             owner[tidy] = number
-            masks[k] = Mask(inside=tidy, score=one.score)
+            masks[k] = Mask(inside=tidy, score=one.score, source=self.source)
         return masks
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from pymafsam import rle
-from pymafsam.atomic import writing
 from pymafsam.errors import BadInput
+from pymafsam.files import rle
+from pymafsam.files.atomic import writing
 from pymafsam.masks import prompts as prompting
 from pymafsam.records import Inside, Mask, Prompt
 
@@ -65,7 +65,7 @@ def load_json(path: Path) -> Segmented:
             size=size,
             segmenter=str(content["segmenter"]),
             prompts=tuple(prompting.from_json(p["prompt"], size, str(path)) for p in people),
-            masks=tuple(_mask(p, size) for p in people),
+            masks=tuple(_mask(p, size, str(content["segmenter"])) for p in people),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BadInput(
@@ -74,10 +74,11 @@ def load_json(path: Path) -> Segmented:
         ) from error
 
 
-def _mask(person: dict[str, Any], size: tuple[int, int]) -> Mask | None:
+def _mask(person: dict[str, Any], size: tuple[int, int], segmenter: str) -> Mask | None:
     if person["mask"] is None:
         return None
-    return Mask(inside=rle.decode(person["mask"], size), score=float(person["score"]))
+    inside = rle.decode(person["mask"], size)
+    return Mask(inside=inside, score=float(person["score"]), source=segmenter)
 
 
 def save_png(inside: Inside, path: Path) -> None:

@@ -15,9 +15,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pymafsam import assets, crops
+from pymafsam import crops
 from pymafsam.errors import BadInput
-from pymafsam.network.tflite import Graph, Operator, read_graph
+from pymafsam.pretrained import catalogue
+from pymafsam.pretrained.tflite import Graph, Operator, read_graph
 
 CHANNELS = 48  # of every map of the pyramid
 KEYPOINT_MAPS = 39
@@ -84,14 +85,14 @@ def pretrained(name: str) -> "BlazePose":
     Raises MissingAsset when they cannot be had.
     """
     network = BlazePose(PLANS[name])
-    load_published(network, assets.locate(name))
+    load_published(network, catalogue.locate(name))
     return network
 
 
 def keypoint_head(name: str) -> nn.Conv2d:
     """The published 1 x 1 convolution from the finest map to 39 keypoint heatmaps (logits)."""
     head = nn.Conv2d(CHANNELS, KEYPOINT_MAPS, 1)
-    graph = read_graph(assets.locate(name))
+    graph = read_graph(catalogue.locate(name))
     _fill([head], graph, [_head(graph)])
     return head
 

@@ -5,9 +5,9 @@ metre, seen from far away. Before the whole picture's camera the body is put whe
 as near as can be to where the crop's camera shows them; see docs/network.md.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,117 +15,132 @@ from jaxtyping import Float
 
 from pymafsam import crops
 from pymafsam.body import BodyModel, place
-from pymafsam.camera import translation_that_shows
+from pymafsam.config import EstimatorOptions
 from pymafsam.errors import BadUsage
+from pymafsam.geometry.camera import translation_that_shows
 from pymafsam.network import runtime
-from pymafsam.network.first_look import FirstLook
 from pymafsam.network.runtime import Result, Runner
-from pymafsam.records import Body, Camera, Crop, Frame, Mask, Person, Pose, WeakCamera
+from pymafsam.network.sampler import PointSampler
+from pymafsam.records import Body, Camera, Crop, Mask, Mesh, Observation, Person, Pose, WeakCamera
 
 FOCAL = 5000.0  # pixels of the crop; the camera the networks were trained with
 SIDE = 224
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """A picture, who is in it, and their masks (None: not known)."""
-
-    frame: Frame
-    people: Sequence[Person]
-    masks: Sequence[Mask | None]
-    camera: Camera
+MOST_PICTURES = 32  # held while a batch fills
 
 
 @dataclass(frozen=True, slots=True)
 class _Seat:
-    """One person of one picture, cut out and waiting for a batch."""
+    """One person, cut out and waiting for a batch."""
 
-    job: int
     person: Person
     mask: Mask | None
+    camera: Camera
     crop: Crop
+    points: Float[np.ndarray, "points 2"]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A picture whose bodies are still being made: how many people, and those that are done."""
+
+    people: int
+    bodies: list[Body]
 
 
 class NetworkEstimator:
-    """A network around a body model. ``load`` makes one from a file."""
+    """A network around a body model: an ``Estimator``. ``load`` makes one from a file."""
 
-    def __init__(self, runner: Runner, model: BodyModel, look: FirstLook, batch: int = 8):
-        """``look`` chooses where the first reading looks; ``batch`` people run together."""
+    def __init__(self, runner: Runner, model: BodyModel, sampler: PointSampler, batch: int = 8):
+        """``sampler`` chooses where the first reading looks; ``batch`` people run together."""
         if batch < 1:
             raise BadUsage(f"--batch must be at least 1; {batch} was given.")
-        self.runner, self.model, self.look, self.batch = runner, model, look, batch
+        self.runner, self.model, self.sampler, self.batch = runner, model, sampler, batch
 
-    @classmethod
-    def load(
-        cls,
-        path: Path | str,
-        model: BodyModel,
-        *,
-        points: str = "auto",
-        device: str = "auto",
-        batch: int = 8,
-        seed: int = 0,
-        threads: int = 0,
-    ) -> "NetworkEstimator":
-        """From our weights, an official checkpoint (both need torch) or an exported .onnx.
-
-        ``points`` is grid, mask, bank, or auto: as the network was trained. ``seed`` picks the row
-        of the bank. ``device``: see ``runtime.load``. Raises BadInput, BadUsage, MissingAsset.
-        """
-        runner = runtime.load(Path(path), model, device=device, threads=threads)
-        look = FirstLook.of(runner.architecture, runner.bank, points, seed)
-        return cls(runner, model, look, batch)
+    @property
+    def needs(self) -> frozenset[str]:
+        """Masks where the first points lie in them; keypoints never."""
+        return frozenset({"masks"} if self.sampler.policy == "mask" else ())
 
     def estimate(
-        self, frame: Frame, people: Sequence[Person], masks: Sequence[Mask | None], camera: Camera
-    ) -> list[Body]:
-        """One body per person, in order."""
-        job = Job(frame=frame, people=people, masks=masks, camera=camera)
-        return next(self.estimate_all([job]))
+        self,
+        observations: Iterable[Observation],
+        start: Iterable[Sequence[Body]] | None = None,
+    ) -> Iterator[list[Body]]:
+        """One body per person, in order; batches reach across pictures.
 
-    def estimate_all(self, jobs: Iterable[Job]) -> Iterator[list[Body]]:
-        """The bodies of every job, in order; batches reach across pictures.
-
-        At most a batch of pictures is held at a time, so the jobs may come from a long video.
+        No more pictures are held than it takes to fill a batch. The network begins from its own
+        mean person: ``start`` is not read.
         """
-        waiting = iter(jobs)
-        while group := list(islice(waiting, self.batch)):
-            bodies: list[list[Body]] = [[] for _ in group]
-            seats = list(self._seats(group))
-            for start in range(0, len(seats), self.batch):
-                some = seats[start : start + self.batch]
-                result = self.runner(
-                    np.stack([seat.crop.pixels for seat in some]),
-                    np.stack([self._points(seat) for seat in some]),
-                )
-                for row, seat in enumerate(some):
-                    camera = group[seat.job].camera
-                    bodies[seat.job].append(self._body(result, row, seat, camera))
-            yield from bodies
+        pictures: deque[_Waiting] = deque()
+        seats: list[tuple[_Seat, _Waiting]] = []
+        for observation in observations:
+            pictures.append(_Waiting(len(observation.people), []))
+            seats += [(seat, pictures[-1]) for seat in self._seats(observation)]
+            while len(seats) >= self.batch:
+                self._run(seats[: self.batch])
+                del seats[: self.batch]
+            yield from _finished(pictures)
+            if len(pictures) >= MOST_PICTURES:
+                self._run(seats)
+                seats.clear()
+                yield from _finished(pictures)
+        if seats:
+            self._run(seats)
+        yield from _finished(pictures)
 
-    def _seats(self, group: Sequence[Job]) -> Iterator[_Seat]:
-        for index, job in enumerate(group):
-            for person, mask in zip(job.people, job.masks, strict=True):
-                square = crops.around(person.box)
-                cut = crops.crop(job.frame.pixels, square, SIDE)
-                inside = person.mask if mask is None else mask.inside
-                seen = None if inside is None else crops.cut_labels(inside, square, SIDE)
-                yield _Seat(index, person, mask, replace(cut, points=self.look(seen)))
+    def _seats(self, observation: Observation) -> Iterator[_Seat]:
+        for person, mask in zip(observation.people, observation.masks, strict=True):
+            square = crops.around(person.box)
+            cut = crops.crop(observation.frame.pixels, square, SIDE)
+            seen = None if mask is None else crops.cut_labels(mask.inside, square, SIDE)
+            yield _Seat(person, mask, observation.camera, cut, self.sampler(seen))
 
-    def _points(self, seat: _Seat) -> Float[np.ndarray, "points 2"]:
-        assert seat.crop.points is not None
-        return seat.crop.points
+    def _run(self, seats: Sequence[tuple[_Seat, _Waiting]]) -> None:
+        """One batch through the network; bodies go to their pictures in order."""
+        if not seats:
+            return
+        result = self.runner(
+            np.stack([seat.crop.pixels for seat, _ in seats]),
+            np.stack([seat.points for seat, _ in seats]),
+        )
+        for row, (seat, picture) in enumerate(seats):
+            picture.bodies.append(self._body(result, row, seat))
 
-    def _body(self, result: Result, row: int, seat: _Seat, camera: Camera) -> Body:
+    def _body(self, result: Result, row: int, seat: _Seat) -> Body:
         weak = weak_camera_of(result.camera[row], seat.crop)
         joints = result.joints[row].astype(np.float64)
         seen = seen_in_picture(joints, result.camera[row], seat.crop)
         everywhere = np.ones(len(joints))
-        translation = translation_that_shows(joints, seen, everywhere, camera)
-        pose = Pose(rotations=result.rotations[row], shape=result.shape[row])
-        score = trust(seat.person)
-        body = place(self.model, pose, translation, camera, seat.person, score, seat.mask)
+        body = place(
+            self.model,
+            Pose(rotations=result.rotations[row], betas=result.betas[row]),
+            translation_that_shows(joints, seen, everywhere, seat.camera),
+            seat.camera,
+            seat.person,
+            trust(seat.person),
+            seat.mask,
+            mesh=Mesh(vertices=result.vertices[row], joints=result.joints[row]),
+        )
         return replace(body, weak_camera=weak)
+
+
+def load(model: BodyModel, options: EstimatorOptions) -> NetworkEstimator:
+    """The row ``network`` of the table of estimators.
+
+    From our weights, an official checkpoint (both need torch) or an exported .onnx.
+    ``options.points`` auto: as the network was trained; ``seed`` picks the row of the bank;
+    ``device``: see ``runtime.load``. Raises BadInput, BadUsage, MissingAsset.
+    """
+    path = Path(options.weights)
+    runner = runtime.load(path, model, device=options.device, threads=options.threads)
+    sampler = PointSampler.of(runner.architecture, runner.bank, options.points, options.seed)
+    return NetworkEstimator(runner, model, sampler, options.batch)
+
+
+def _finished(pictures: deque[_Waiting]) -> Iterator[list[Body]]:
+    """The bodies of the first pictures of which everybody is done; they leave the queue."""
+    while pictures and len(pictures[0].bodies) == pictures[0].people:
+        yield pictures.popleft().bodies
 
 
 def weak_camera_of(camera: Float[np.ndarray, "3"], crop: Crop) -> WeakCamera:

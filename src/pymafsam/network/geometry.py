@@ -1,6 +1,6 @@
 """Rotations and the crop's camera in torch, with gradients. Column vectors, right-handed.
 
-The same conventions as ``pymafsam.rotation``; the camera is PyMAF's (s, tx, ty).
+The same conventions as ``pymafsam.geometry.rotation``; the camera is PyMAF's (s, tx, ty).
 """
 
 import torch

@@ -40,7 +40,7 @@ class HMR(BodyLoop):
         """Three corrections of ``start`` (the mean person); the last round has the mesh."""
         precision = next(self.backbone.parameters()).dtype
         seen = self.backbone(images.to(precision)).to(images.dtype).mean((2, 3))
-        rounds = [self.begin(images, start, meshes)]
+        rounds = [self.initial_estimate(images, start, meshes)]
         for index in range(ROUNDS):
             state = self.regressor(seen, rounds[-1].state)
             rounds.append(self.estimate(state, meshes or index == ROUNDS - 1))

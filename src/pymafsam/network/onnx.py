@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from pymafsam.atomic import writing
 from pymafsam.errors import BadUsage, MissingAsset
+from pymafsam.files.atomic import writing
 from pymafsam.network.inference import fold
 from pymafsam.network.pymaf import BodyLoop
 from pymafsam.network.runtime import HEADER, OUTPUTS
@@ -36,7 +36,7 @@ class _Flat(nn.Module):
         rounds = self.network(images, points).rounds
         last = rounds[-1]
         states = torch.stack([estimate.state for estimate in rounds], 1)
-        return last.vertices, last.joints, last.rotations, last.shape, last.camera, states
+        return last.vertices, last.joints, last.rotations, last.betas, last.camera, states
 
 
 def export(checkpoint: Checkpoint, model, path: Path, opset: int = 17) -> None:
@@ -66,11 +66,18 @@ def export(checkpoint: Checkpoint, model, path: Path, opset: int = 17) -> None:
 
 
 def _trace(module: nn.Module, example: tuple, path: Path, opset: int) -> None:
-    names = {"input_names": ["images", "points"], "output_names": list(OUTPUTS)}
-    axes = {name: {0: "batch"} for name in ("images", "points", *OUTPUTS)}
+    inputs, outputs = ["images", "points"], list(OUTPUTS)
+    axes = {name: {0: "batch"} for name in inputs + outputs}
     try:
         torch.onnx.export(
-            module, example, path, opset_version=opset, dynamo=False, dynamic_axes=axes, **names
+            module,
+            example,
+            path,
+            input_names=inputs,
+            output_names=outputs,
+            opset_version=opset,
+            dynamo=False,
+            dynamic_axes=axes,
         )
     except (ImportError, TypeError) as error:
         raise MissingAsset(

@@ -34,7 +34,7 @@ class Estimate:
 
     state: Float[Tensor, "batch size"]
     rotations: Float[Tensor, "batch joints 3 3"]
-    shape: Float[Tensor, "batch betas"]
+    betas: Float[Tensor, "batch betas"]
     camera: Float[Tensor, "batch 3"]
     joints: Float[Tensor, "batch joints 3"]
     anchors: Float[Tensor, "batch anchors 3"]
@@ -106,21 +106,21 @@ class BodyLoop(nn.Module):
 
     def estimate(self, state: Float[Tensor, "batch size"], mesh: bool = False) -> Estimate:
         """The body of a state; without ``mesh`` only joints and anchors are skinned."""
-        pose, shape, camera = state.split(self.layout.parts, 1)
+        pose, betas, camera = state.split(self.layout.parts, 1)
         rotations = geometry.from_6d(pose.reshape(-1, self.layout.joints, 6))
         body = self.body if mesh else self.few
-        points, joints = body(rotations, shape)
+        points, joints = body(rotations, betas)
         return Estimate(
             state=state,
             rotations=rotations,
-            shape=shape,
+            betas=betas,
             camera=camera,
             joints=joints,
             anchors=points[:, self.anchors] if mesh else points,
             vertices=points if mesh else None,
         )
 
-    def begin(
+    def initial_estimate(
         self, images: Tensor, start: Float[Tensor, "batch size"] | None, mesh: bool
     ) -> Estimate:
         """The estimate before any picture is seen. The mean person's is kept between calls."""
@@ -171,18 +171,18 @@ class PyMAF(BodyLoop):
         ``meshes`` makes the whole surface in every round, not in the last alone; ``dense`` runs
         the auxiliary head. Gradients of a round end at the state and the points it was given.
         """
-        rounds = [self.begin(images, start, meshes)]
+        rounds = [self.initial_estimate(images, start, meshes)]
         maps = self.backbone(images.to(_precision(self.backbone)))
         for (features, read, correct), last in _marking_last(
             zip(maps, self.readers, self.regressors, strict=True)
         ):
             state = correct(read(features, points), rounds[-1].state.detach())
             rounds.append(self.estimate(state, meshes or last))
-            points = self.look(rounds[-1])
+            points = self.project_anchors(rounds[-1])
         head = self.dense if dense else None
         return Output(rounds=tuple(rounds), dense=head(maps[-1].to(images.dtype)) if head else None)
 
-    def look(self, estimate: Estimate) -> Float[Tensor, "batch anchors 2"]:
+    def project_anchors(self, estimate: Estimate) -> Float[Tensor, "batch anchors 2"]:
         """Where the anchors appear in the crop, [-1, 1]: the next reading looks there."""
         return geometry.project(estimate.anchors.detach(), estimate.camera.detach())
 

@@ -15,7 +15,15 @@ from pymafsam.errors import BadInput, BadUsage, MissingAsset
 from pymafsam.network.architecture import Architecture
 
 HEADER = "pymafsam"
-OUTPUTS = ("vertices", "joints", "rotations", "shape", "camera", "states")
+# What an exported file calls its outputs -> the field of ``Result``.
+OUTPUTS = {
+    "vertices": "vertices",
+    "joints": "joints",
+    "rotations": "rotations",
+    "shape": "betas",
+    "camera": "camera",
+    "states": "states",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +33,7 @@ class Result:
     vertices: Float[np.ndarray, "batch vertices 3"]
     joints: Float[np.ndarray, "batch joints 3"]
     rotations: Float[np.ndarray, "batch joints 3 3"]
-    shape: Float[np.ndarray, "batch betas"]
+    betas: Float[np.ndarray, "batch betas"]
     camera: Float[np.ndarray, "batch 3"]
     states: Float[np.ndarray, "batch rounds size"]
 
@@ -95,7 +103,7 @@ class OnnxRunner:
         given = {"images": images, "points": points}  # HMR was exported without points
         fed = {entry.name: given[entry.name] for entry in self.session.get_inputs()}
         found = self.session.run(list(OUTPUTS), fed)
-        return Result(**dict(zip(OUTPUTS, map(np.asarray, found), strict=True)))
+        return Result(**dict(zip(OUTPUTS.values(), map(np.asarray, found), strict=True)))
 
 
 class OpenVinoRunner:
@@ -122,7 +130,7 @@ class OpenVinoRunner:
         given = {"images": images, "points": points}
         known = set().union(*(entry.names for entry in self.compiled.inputs))
         found = self.compiled({name: a for name, a in given.items() if name in known})
-        return Result(**{name: np.array(found[name]) for name in OUTPUTS})
+        return Result(**{field: np.array(found[name]) for name, field in OUTPUTS.items()})
 
 
 class TorchRunner:
@@ -156,8 +164,9 @@ class TorchRunner:
             rounds = self.network(*inputs).rounds
             states = self.torch.stack([estimate.state for estimate in rounds], 1)
         last = rounds[-1]
-        values = (last.vertices, last.joints, last.rotations, last.shape, last.camera, states)
-        return Result(**{name: v.cpu().numpy() for name, v in zip(OUTPUTS, values, strict=True)})
+        values = (last.vertices, last.joints, last.rotations, last.betas, last.camera, states)
+        fields = OUTPUTS.values()
+        return Result(**{name: v.cpu().numpy() for name, v in zip(fields, values, strict=True)})
 
 
 def described(path: Path, model: BodyModel) -> tuple[Architecture, np.ndarray | None]:

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from pymafsam.atomic import writing
 from pymafsam.body import BodyModel
 from pymafsam.errors import BadInput, UntrustedFile
+from pymafsam.files.atomic import writing
 from pymafsam.network.architecture import NETWORKS, Architecture
 from pymafsam.network.official import Understood, listed, official, understand
 from pymafsam.network.pymaf import BodyLoop

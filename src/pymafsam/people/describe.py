@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from pymafsam.joints import BLAZEPOSE33, mapping
+from pymafsam.geometry.affine import Window, around_box, between_centres
+from pymafsam.geometry.joints import BLAZEPOSE33, mapping
 from pymafsam.people.landmarks import CIRCLE, HIPS, POINTS, SIZE, Reading, Run, read
-from pymafsam.people.windows import Window, around_box, between_centres
 from pymafsam.records import Inside, Person, Pixels
 
 COCO = mapping("blazepose33", "coco17")

@@ -8,11 +8,11 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-from pymafsam import assets
 from pymafsam.errors import MissingAsset
+from pymafsam.geometry.boxes import nms
 from pymafsam.people.describe import QUALITY, Describer
 from pymafsam.people.litert import Network
-from pymafsam.people.overlaps import kept
+from pymafsam.pretrained import catalogue
 from pymafsam.records import Person, Pixels
 from pymafsam.registry import Table
 
@@ -67,7 +67,7 @@ class TwoSteps:
             return found
         boxes = np.array([person.box for person in sure], np.float64)
         scores = np.array([person.score for person in sure], np.float64)
-        return [sure[k] for k in kept(boxes, scores, 0.45)]
+        return [sure[k] for k in nms(boxes, scores, 0.45)]
 
     def _turned(self, pixels: Pixels, quarters: int) -> list[Person]:
         seen = np.ascontiguousarray(np.rot90(pixels, quarters))
@@ -122,7 +122,7 @@ def load_nanodet() -> Detector:
     """NanoDet's boxes."""
     from pymafsam.people.nanodet import NanoDet
 
-    return TwoSteps(NanoDet(assets.locate("nanodet")).find, load_describer())
+    return TwoSteps(NanoDet(catalogue.locate("nanodet")).find, load_describer())
 
 
 def load_blazepose() -> Detector:
@@ -130,7 +130,7 @@ def load_blazepose() -> Detector:
     from pymafsam.people.tiles import TiledDetector
 
     finder = TiledDetector(
-        Network(assets.locate("blazepose-detector")), Network(assets.locate("blazepose-full"))
+        Network(catalogue.locate("blazepose-detector")), Network(catalogue.locate("blazepose-full"))
     )
     return TwoSteps(finder.find, load_describer())
 
@@ -139,13 +139,13 @@ def load_fast() -> Detector:
     """NanoDet's boxes and one pass of the smaller landmark network."""
     from pymafsam.people.nanodet import NanoDet
 
-    describer = Describer(Network(assets.locate("blazepose-full")), QUALITY["fast"])
-    return TwoSteps(NanoDet(assets.locate("nanodet")).find, describer)
+    describer = Describer(Network(catalogue.locate("blazepose-full")), QUALITY["fast"])
+    return TwoSteps(NanoDet(catalogue.locate("nanodet")).find, describer)
 
 
 def load_describer() -> Describer:
     """The landmark network: heavy, else full where only pip is there (said in the log)."""
-    name = assets.first_available("blazepose-heavy", "blazepose-full")
+    name = catalogue.first_available("blazepose-heavy", "blazepose-full")
     if name != "blazepose-heavy":
         log.warning("The larger landmark network cannot be had (npm); going on with %s.", name)
-    return Describer(Network(assets.locate(name)), QUALITY["best"])
+    return Describer(Network(catalogue.locate(name)), QUALITY["best"])

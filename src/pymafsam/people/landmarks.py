@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from pymafsam.joints import flip_permutation
-from pymafsam.people.windows import Window, cut
+from pymafsam.geometry.affine import Window, cut
+from pymafsam.geometry.joints import flip_permutation
 from pymafsam.records import Pixels
 
 SIZE = 256  # pixels of the window as the network sees it

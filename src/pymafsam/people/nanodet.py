@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pymafsam.errors import BadInput
-from pymafsam.people.overlaps import kept
+from pymafsam.geometry.boxes import nms
 from pymafsam.records import Person, Pixels
 
 SIDE = 416  # pixels of the network's square input
@@ -58,7 +58,7 @@ class NanoDet:
     def find(self, pixels: Pixels) -> list[Person]:
         """Everybody in the picture: boxes (picture pixels) and scores, the surest first."""
         boxes, scores = self.candidates(pixels)
-        chosen = kept(boxes, scores, self.options.overlap)
+        chosen = nms(boxes, scores, self.options.overlap)
         return [Person(box=boxes[i], score=float(scores[i])) for i in chosen]
 
     def candidates(

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from pymafsam.geometry.affine import Window, cut
+from pymafsam.geometry.boxes import nms
 from pymafsam.people.landmarks import POINTS, Run, read
 from pymafsam.people.litert import Network
-from pymafsam.people.overlaps import kept
-from pymafsam.people.windows import Window, cut
 from pymafsam.records import Person, Pixels
 
 SIZE = 224
@@ -81,7 +81,7 @@ class TiledDetector:
             return []
         boxes = np.stack([person.box for person in found])
         scores = np.array([person.score for person in found])
-        return [found[i] for i in kept(boxes, scores, self.options.overlap)]
+        return [found[i] for i in nms(boxes, scores, self.options.overlap)]
 
     def _circles(self, pixels: Pixels) -> list[Circle]:
         """What the detector says of all tiles, doubles removed."""
@@ -95,7 +95,7 @@ class TiledDetector:
             return []
         boxes = np.stack([circle.box() for circle in circles])
         scores = np.array([circle.score for circle in circles])
-        return [circles[i] for i in kept(boxes, scores, self.options.overlap)]
+        return [circles[i] for i in nms(boxes, scores, self.options.overlap)]
 
     def _read(self, pixels: Pixels, tile: Window) -> list[Circle]:
         seen = cut(pixels, tile, SIZE).astype(np.float32) / 127.5 - 1

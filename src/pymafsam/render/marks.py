@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from pymafsam import joints
+from pymafsam.geometry import joints
 from pymafsam.records import Pixels
 
 Colour = tuple[int, int, int]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32, Integer
 
-from pymafsam.camera import project
+from pymafsam.geometry.camera import project
 from pymafsam.records import Camera, Pixels
 from pymafsam.render.raster import rasterise
 from pymafsam.render.shade import Studio, shade, to_linear, to_srgb, vertex_normals

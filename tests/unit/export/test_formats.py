@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from pymafsam import body, export
-from pymafsam.camera import whole_picture
 from pymafsam.errors import BadInput, BadUsage
-from pymafsam.export.fields import lines
+from pymafsam.files.fields import lines
+from pymafsam.geometry.camera import whole_picture
 from pymafsam.records import Mask, Person, Pose, Scene
 
 SIZE = (160, 120)
@@ -28,7 +28,7 @@ def scene(model):
     camera = whole_picture(SIZE)
     rotations = np.tile(np.eye(3, dtype=np.float32), (24, 1, 1))
     rotations[0] = UPRIGHT
-    pose = Pose(rotations=rotations, shape=np.zeros(10, np.float32))
+    pose = Pose(rotations=rotations, betas=np.zeros(10, np.float32))
     inside = np.zeros(SIZE[::-1], bool)
     inside[20:90, 33:71] = True
     people = [
@@ -41,7 +41,7 @@ def scene(model):
             score=0.75,
             mask=mask,
         )
-        for x, mask in ((-0.6, Mask(inside=inside, score=0.8)), (0.6, None))
+        for x, mask in ((-0.6, Mask(inside=inside, score=0.8, source="mobilesam")), (0.6, None))
     ]
     pixels = np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)
     return Scene(

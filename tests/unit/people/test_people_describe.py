@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pymafsam.geometry.affine import Window
 from pymafsam.people.describe import (
     COCO,
     HIP_PAIR,
@@ -18,7 +19,6 @@ from pymafsam.people.describe import (
     whole_picture_mask,
 )
 from pymafsam.people.landmarks import CIRCLE, HIPS, SIZE, Reading
-from pymafsam.people.windows import Window
 from pymafsam.records import Person
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pymafsam.joints import flip_permutation
+from pymafsam.geometry.affine import Window
+from pymafsam.geometry.joints import flip_permutation
 from pymafsam.people.landmarks import CELL, CELL_SHIFT, POINTS, SIZE, decode, read
-from pymafsam.people.windows import Window
 
 
 def blobs(places: np.ndarray, side: int = 64) -> np.ndarray:

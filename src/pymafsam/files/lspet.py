@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from pymafsam import matlab
 from pymafsam.errors import BadInput, BadUsage
+from pymafsam.files import matlab
 from pymafsam.records import Prompt
 
 

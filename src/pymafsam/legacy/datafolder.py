@@ -13,8 +13,8 @@ from pymafsam.body import files
 from pymafsam.body.smpl import EXTRA, VERTEX_COUNT
 from pymafsam.body.surface import read_charts
 from pymafsam.errors import BadInput, PymafsamError
-from pymafsam.matlab import read_mat
-from pymafsam.unpickling import read_npy, read_npz
+from pymafsam.files.matlab import read_mat
+from pymafsam.files.pickles import read_npy, read_npz
 
 
 @dataclass(frozen=True, slots=True)

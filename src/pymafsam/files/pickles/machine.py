@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 from pymafsam.errors import BadInput, UntrustedFile
-from pymafsam.unpickling.values import LARGEST, NEEDED, Label, Thing
+from pymafsam.files.pickles.values import LARGEST, NEEDED, Label, Thing
 
 MOST_STEPS = 2_000_000  # two masks as lists take 100,000, names of 312,188 pictures 625,000
 

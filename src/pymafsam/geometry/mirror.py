@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import Float
 
-from pymafsam.joints import flip_permutation
-from pymafsam.rotation import Matrices, from_axis_angle
+from pymafsam.geometry.joints import flip_permutation
+from pymafsam.geometry.rotation import Matrices, from_axis_angle
 
 ACROSS = np.array([-1.0, 1.0, 1.0])  # left and right change places
 

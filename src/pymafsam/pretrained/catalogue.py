@@ -13,7 +13,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
-from pymafsam.archives import (
+from pymafsam.config import cache_folder
+from pymafsam.errors import BadUsage, MissingAsset
+from pymafsam.files.atomic import writing
+from pymafsam.pretrained.archives import (
     Archive,
     Progress,
     carried,
@@ -22,9 +25,6 @@ from pymafsam.archives import (
     removed_leftovers,
     sha256_of,
 )
-from pymafsam.atomic import writing
-from pymafsam.config import cache_folder
-from pymafsam.errors import BadUsage, MissingAsset
 from pymafsam.registry import closest
 
 MEDIAPIPE = Archive(
@@ -110,7 +110,7 @@ ASSETS: dict[str, Asset] = {
                     ),
                 }
             },
-            made_by="pymafsam.tfjs:to_onnx",
+            made_by="pymafsam.pretrained.tfjs:to_onnx",
         ),
         Asset(
             name="blazepose-detector",

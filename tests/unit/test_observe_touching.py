@@ -5,14 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pymafsam.pipeline import Reconstructor, touched
+from pymafsam.observe import Observer, touched
 from pymafsam.records import Frame, Mask, Person
 
 
 def mask(x0, x1):
     inside = np.zeros((100, 200), bool)
     inside[10:90, x0:x1] = True
-    return Mask(inside=inside, score=1.0)
+    return Mask(inside=inside, score=1.0, source="mobilesam")
 
 
 LEFT = Person(box=np.array([10.0, 10, 90, 90]), score=1.0, keypoint_score=0.5)
@@ -34,20 +34,17 @@ class Detector:
         return [dataclasses.replace(p, keypoint_score=self.keypoint_score) for p in people]
 
 
+class NoMasks:
+    """Plays no role here."""
+
+    def segment(self, pixels, prompts):
+        return [None] * len(prompts)
+
+
 def look(detector, people, masks):
-    flow = Reconstructor(model=None, detector=detector, segmenter=None, estimator=None)
+    observer = Observer(detector=detector, segmenter=NoMasks())
     frame = Frame(pixels=np.full((100, 200, 3), 7, np.uint8), name="a")
-    return flow.look_again.__func__(flow, frame, people, masks)
-
-
-@pytest.fixture(autouse=True)
-def unchecked_fields(monkeypatch):
-    """The flow's other parts play no role here."""
-    monkeypatch.setattr(
-        Reconstructor,
-        "__init__",
-        lambda self, **parts: [object.__setattr__(self, k, v) for k, v in parts.items()] and None,
-    )
+    return observer.look_again(frame, people, masks)
 
 
 def test_others_pixels_are_grey_in_the_second_look():

@@ -7,7 +7,7 @@ records into plain arrays at the end. Any other name is refused. That covers Pyt
 arrays (chumpy need not be there) and scipy's sparse matrices under all their module paths.
 """
 
-from pymafsam.unpickling.files import read_npy, read_npz, read_pickle
-from pymafsam.unpickling.values import Sparse
+from pymafsam.files.pickles.files import read_npy, read_npz, read_pickle
+from pymafsam.files.pickles.values import Sparse
 
 __all__ = ["Sparse", "read_npy", "read_npz", "read_pickle"]

@@ -1,4 +1,4 @@
-"""The 2024 files: foreground and background pixels of a 224-pixel crop, and its point bank.
+"""The mask files of 2024: foreground and background pixels of a 224-pixel crop.
 
 ``masks_fore1_<name>.npy`` and ``masks_back1_<name>.npy`` hold a dictionary each: ``imgname`` (a
 list with one name) and ``mask_fore_points_x``, ``mask_fore_points_y`` (``mask_back_...``): columns
@@ -8,19 +8,16 @@ numbers and text; nothing else goes in, and reading them back never runs a pickl
 
 from collections.abc import Mapping
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
-from pymafsam import unpickling
-from pymafsam.atomic import writing
 from pymafsam.errors import BadInput
+from pymafsam.files import pickles
+from pymafsam.files.atomic import writing
 from pymafsam.records import Inside
 
 SIZE = 224
-FOREGROUND, BACKGROUND = 400, 41
 
 
 def save(inside: Inside, folder: Path, name: str) -> tuple[Path, Path]:
@@ -47,7 +44,7 @@ def read(path: Path) -> Inside:
 
     Raises BadInput for anything else, UntrustedFile for a pickle that wants to run code.
     """
-    value = unpickling.read_npy(Path(path))
+    value = pickles.read_npy(Path(path))
     if not isinstance(value, Mapping):
         raise BadInput(f"{path} is not a 2024 mask file: wanted a dictionary of pixel lists.")
     return inside_of(value, str(path))
@@ -72,31 +69,3 @@ def inside_of(content: Mapping[str, Any], called: str) -> Inside:
         f"{called} holds {', '.join(map(str, content)) or 'nothing'}; wanted mask_fore_points_x, "
         "mask_fore_points_y (or mask_back_...), as the 2024 mask saver wrote them."
     )
-
-
-def bank_points(inside: Inside, random: Random) -> Float[np.ndarray, "441 2"]:
-    """The 2024 selection: 400 pixels inside, then 41 outside, each stretched to [-1, 1].
-
-    Pixels are drawn without replacement and mapped linearly, x and y apart, so that the least of
-    the drawn becomes -1 and the largest +1: place and proportions are lost. Kept for checkpoints
-    trained on such banks; ``points.from_mask`` is what a new one should use. Raises BadInput when
-    there are too few pixels, or all drawn ones lie in a line.
-    """
-    parts = []
-    for where, count, what in ((inside, FOREGROUND, "inside"), (~inside, BACKGROUND, "outside")):
-        rows, columns = np.nonzero(where)
-        if len(rows) < count:
-            raise BadInput(
-                f"The 2024 policy draws {count} pixels {what} the mask; there are {len(rows)}."
-            )
-        drawn = random.sample(range(len(rows)), count)
-        parts.append(np.stack([_stretched(columns[drawn]), _stretched(rows[drawn])], axis=1))
-    return np.concatenate(parts)
-
-
-def _stretched(values: np.ndarray) -> np.ndarray:
-    low, high = float(values.min()), float(values.max())
-    if low == high:
-        raise BadInput("The 2024 policy cannot stretch a mask of a single row or column.")
-    # In this order of operations the reference's numbers come out to the last bit.
-    return 2 / (high - low) * (values - low) - 1

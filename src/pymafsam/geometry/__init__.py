@@ -1,0 +1,1 @@
+"""Rotations, cameras, squares and affine maps, boxes, joint orders, mirror images."""

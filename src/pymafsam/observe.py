@@ -1,0 +1,137 @@
+"""What is known of a picture before there is a body: who is there, how they look, their masks.
+
+    Request -> people (Detector) -> masks (Segmenter) -> a second look at who touches -> Observation
+
+One stage with one result. What the estimator does not read is not made.
+"""
+
+import logging
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+
+import numpy as np
+
+from pymafsam.errors import BadInput
+from pymafsam.geometry.camera import whole_picture
+from pymafsam.masks import Segmenter
+from pymafsam.masks.prompts import check, for_person
+from pymafsam.masks.tidy import alone, bounds
+from pymafsam.people import Detector
+from pymafsam.people.same import distinct
+from pymafsam.records import Frame, Mask, Observation, Person, Prompt, Request
+
+TOUCHED = 0.02  # of a box in other people's masks: from here on somebody is looked at again
+ASTRAY = 0.05  # of the keypoint score
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observer:
+    """Finds, describes and segments people.
+
+    ``minimum_score``: people the detector is less sure of are passed over. ``focal`` (pixels)
+    overrules the picture's own.
+    """
+
+    detector: Detector
+    segmenter: Segmenter
+    focal: float | None = None
+    minimum_score: float = 0.4
+
+    def observe(self, request: Request, needs: Set[str]) -> Observation:
+        """Everybody in the picture, or only who is meant; ``needs`` as an ``Estimator`` has it.
+
+        Raises BadInput for a prompt that makes no sense on this picture.
+        """
+        frame = request.frame
+        described = "keypoints" in needs or ("masks" in needs and request.masks is None)
+        people = self.meant(request) if described else self.boxes(request)
+        masks: Sequence[Mask | None] = [None] * len(people)
+        if "masks" in needs:
+            masks = self.segment(frame, people) if request.masks is None else request.masks
+            if "keypoints" in needs:
+                people = self.look_again(frame, people, masks)
+        return Observation(
+            frame=frame,
+            camera=whole_picture(frame.size, self.focal or frame.focal),
+            people=tuple(people),
+            masks=tuple(masks),
+        )
+
+    def boxes(self, request: Request) -> list[Person]:
+        """The people of a request, as far as boxes go."""
+        if request.people is not None:
+            return list(request.people)
+        if request.prompts is not None:
+            return self.prompted(request.frame, request.prompts)
+        return self.find(request.frame)
+
+    def meant(self, request: Request) -> list[Person]:
+        """The people of a request, described; among those that were found nobody twice."""
+        people = self.detector.describe(request.frame.pixels, self.boxes(request))
+        found = request.people is None and request.prompts is None
+        return distinct(people) if found else people
+
+    def find(self, frame: Frame) -> list[Person]:
+        """Everybody the detector is sure enough of, the surest first."""
+        return [p for p in self.detector.find(frame.pixels) if p.score >= self.minimum_score]
+
+    def prompted(self, frame: Frame, prompts: Sequence[Prompt]) -> list[Person]:
+        """The people that prompts name: their boxes, or the boxes of what the prompts segment."""
+        for k, prompt in enumerate(prompts):
+            check(prompt, frame.size, f"Person {k} of {frame.name}")
+        without_box = [k for k, prompt in enumerate(prompts) if prompt.box is None]
+        segmented: dict[int, Mask | None] = {}
+        if without_box:
+            masks = self.segmenter.segment(frame.pixels, [prompts[k] for k in without_box])
+            segmented = dict(zip(without_box, masks, strict=True))
+        return [
+            _boxed(prompt, segmented.get(k), f"Person {k} of {frame.name}")
+            for k, prompt in enumerate(prompts)
+        ]
+
+    def segment(self, frame: Frame, people: Sequence[Person]) -> Sequence[Mask | None]:
+        """Each person's mask by the segmenter, prompted with all that is known of them."""
+        if not people:
+            return []
+        return self.segmenter.segment(frame.pixels, [for_person(person) for person in people])
+
+    def look_again(
+        self, frame: Frame, people: Sequence[Person], masks: Sequence[Mask | None]
+    ) -> list[Person]:
+        """Whoever has others' pixels in their box is described again with those greyed out.
+
+        A keypoint network easily describes the same one of two people who touch. A second look
+        that is much less clear than the first went astray.
+        """
+        chosen = list(people)
+        for k, person in enumerate(people):
+            if touched(person, masks, k) > TOUCHED:
+                (again,) = self.detector.describe(alone(frame.pixels, masks, k), [person])
+                if (again.keypoint_score or 0) > (person.keypoint_score or 0) - ASTRAY:
+                    chosen[k] = again
+        return chosen
+
+
+def touched(person: Person, masks: Sequence[Mask | None], own: int) -> float:
+    """The share of a person's box that other people's masks cover."""
+    height, width = next((m.inside.shape for m in masks if m is not None), (1, 1))
+    x0, y0 = np.floor(person.box[:2].clip(0)).astype(int)
+    x1, y1 = np.ceil(person.box[2:].clip(0, (width, height))).astype(int)
+    others = [m.inside[y0:y1, x0:x1] for k, m in enumerate(masks) if k != own and m is not None]
+    if not others or not others[0].size:
+        return 0.0
+    return float(np.mean(np.logical_or.reduce(others)))
+
+
+def _boxed(prompt: Prompt, mask: Mask | None, who: str) -> Person:
+    """Somebody who was prompted, with the prompt's box or that of what it segmented."""
+    box = prompt.box
+    if box is None and mask is not None and mask.inside.any():
+        box = bounds(mask.inside)
+    if box is None:
+        raise BadInput(
+            f"{who}: nothing could be segmented at the prompt, so it is not known where they "
+            "are.\n  Give a box, or choose a segmenter (--segmenter mobilesam)."
+        )
+    return Person(box=box, score=1.0, prompt=prompt)

@@ -1,0 +1,1 @@
+"""Networks that others trained: which there are, how they come here, their file formats."""
