@@ -21,6 +21,7 @@ import numpy as np
 
 from pymafsam import crops, points
 from pymafsam.files import rle
+from pymafsam.geometry import affine
 
 SIDE, N = crops.SIZE, points.ACROSS
 SHARES = (np.arange(N) + 0.5) / N
@@ -176,7 +177,7 @@ def measure(way, masks: list[np.ndarray]) -> tuple[dict[str, list], list, float]
             began = time.perf_counter()
             after = way(changed)
             spent.append(time.perf_counter() - began)
-            off = np.linalg.norm(after - crops.apply(matrix, before), axis=1)
+            off = np.linalg.norm(after - affine.apply(matrix, before), axis=1)
             x, y = np.rint(before).astype(int).T
             off = off[counted[y, x]]
             found.setdefault(name, []).append((off.mean(), np.quantile(off, 0.95), off.max()))

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int, Shaped, UInt8
 from PIL import Image
 
 from pymafsam.errors import BadInput
+from pymafsam.geometry.affine import Affine, Points, Square, apply, around_box, inverse, rotation
 from pymafsam.records import Crop, Pixels
 
 SIZE = 224  # pixels; side of the official networks' input
@@ -20,21 +21,7 @@ MARGIN = 1.2  # the square's side over the person's box, as in the training rows
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # of ImageNet's RGB
 DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 
-Affine = Float[np.ndarray, "2 3"]
-Points = Float[np.ndarray, "*batch 2"]
 Labels = Shaped[np.ndarray, "height width"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Square:
-    """Where to cut: centre and side in picture pixels.
-
-    ``turn`` degrees: the content is turned counter-clockwise about the square's centre.
-    """
-
-    centre: tuple[float, float]
-    side: float
-    turn: float = 0.0
 
 
 def around(box: Float[np.ndarray, "4"], margin: float = MARGIN) -> Square:
@@ -46,7 +33,7 @@ def around(box: Float[np.ndarray, "4"], margin: float = MARGIN) -> Square:
     longer = max(x1 - x0, y1 - y0)
     if not np.isfinite(longer) or longer <= 0 or min(x1 - x0, y1 - y0) < 0:
         raise BadInput(f"A box needs x0 < x1 and y0 < y1; found {x0}, {y0}, {x1}, {y1}.")
-    return Square(centre=((x0 + x1) / 2, (y0 + y1) / 2), side=margin * longer)
+    return around_box(box, margin)
 
 
 def crop(pixels: Pixels, square: Square, size: int = SIZE) -> Crop:
@@ -61,17 +48,21 @@ def cut(
 ) -> UInt8[np.ndarray, "size size *channels"]:
     """The square, ``size`` pixels wide; black where the picture ends."""
     box = _whole_box(square, size)
-    canvas = _turned(pixels, box, square.turn) if square.turn else _window(pixels, box)
+    canvas = _turned(pixels, box, square.angle) if square.angle else _window(pixels, box)
     return np.asarray(Image.fromarray(canvas).resize((size, size), Image.Resampling.BICUBIC))
 
 
 def cut_labels(labels: Labels, square: Square, size: int = SIZE) -> np.ndarray:
     """Labels or a mask [height width] under the same square; nothing is mixed, outside is 0."""
-    places = apply(to_frame(square, size), _centres(size, size))
-    return _nearest(labels, places)
+    return labels_under(labels, to_frame(square, size), size)
 
 
-def uncut(
+def labels_under(labels: Labels, to_frame: Affine, size: int = SIZE) -> np.ndarray:
+    """Labels or a mask as a crop sees them (``Crop.to_frame``): the one under each centre."""
+    return _nearest(labels, apply(to_frame, _centres(size, size)))
+
+
+def paste_back(
     pixels: UInt8[np.ndarray, "size size *channels"],
     square: Square,
     shape: tuple[int, int],
@@ -81,7 +72,7 @@ def uncut(
     """An unturned crop laid back on a black picture of ``shape`` (height, width).
 
     Bicubic as the reference does it; ``labels`` keeps values unmixed. A crop of a turned square
-    goes back by ``uncut_labels``.
+    goes back by ``paste_labels_back``.
     """
     size = len(pixels)
     box = _whole_box(square, size)
@@ -93,7 +84,7 @@ def uncut(
     return out
 
 
-def uncut_labels(labels: Labels, square: Square, shape: tuple[int, int]) -> np.ndarray:
+def paste_labels_back(labels: Labels, square: Square, shape: tuple[int, int]) -> np.ndarray:
     """A crop's labels or mask on a picture of ``shape`` (height, width); outside is 0."""
     back = inverse(to_frame(square, len(labels)))
     return _nearest(labels, apply(back, _centres(*shape)))
@@ -103,24 +94,13 @@ def to_frame(square: Square, size: int = SIZE) -> Affine:
     """Crop pixels (x, y, 1) -> picture pixels, exactly as ``cut`` samples them."""
     box = _whole_box(square, size)
     scale = np.diag([box.width / size, box.height / size])
-    if not square.turn:
+    if not square.angle:
         return np.column_stack([scale, [box.left, box.top]]).astype(np.float64)
     # The canvas is turned about its own middle, which is the box's.
     middle = np.array([box.width, box.height]) / 2
-    turn = _turn_matrix(square.turn)
+    turn = rotation(square.angle)
     offset = np.array([box.left, box.top]) + middle - turn @ middle
     return np.column_stack([turn @ scale, offset])
-
-
-def apply(affine: Affine, points: Points) -> Points:
-    """Points under an affine map."""
-    return points @ affine[:, :2].T + affine[:, 2]
-
-
-def inverse(affine: Affine) -> Affine:
-    """The affine map that undoes ``affine``."""
-    linear = np.linalg.inv(affine[:, :2])
-    return np.column_stack([linear, -linear @ affine[:, 2]])
 
 
 def normalise(pixels: UInt8[np.ndarray, "size size 3"]) -> Float[np.ndarray, "3 size size"]:
@@ -132,16 +112,16 @@ def normalise(pixels: UInt8[np.ndarray, "size size 3"]) -> Float[np.ndarray, "3 
 def continuous(square: Square, size: int = SIZE) -> Float[np.ndarray, "3 3"]:
     """Picture -> crop pixels without rounding the box: the map the training rows were made with.
 
-    Turned by -``turn`` about the crop's centre.
+    Turned by -``angle`` about the crop's centre.
     """
     zoom = size / square.side
     out = np.eye(3)
     out[0, 0] = out[1, 1] = zoom
     out[:2, 2] = size * (0.5 - np.array(square.centre) / square.side)
-    if not square.turn:
+    if not square.angle:
         return out
     turn = np.eye(3)
-    turn[:2, :2] = _turn_matrix(-square.turn)
+    turn[:2, :2] = rotation(-square.angle)
     shift = np.eye(3)
     shift[:2, 2] = -size / 2
     back = np.eye(3)
@@ -149,7 +129,7 @@ def continuous(square: Square, size: int = SIZE) -> Float[np.ndarray, "3 3"]:
     return back @ turn @ shift @ out
 
 
-def whole(
+def transform_truncated(
     points: Points, square: Square, size: int = SIZE, *, back: bool = False
 ) -> Int[np.ndarray, "*batch 2"]:
     """The reference's keypoint map: points counted from 1, cut off to whole numbers.
@@ -162,29 +142,6 @@ def whole(
     ones = np.ones((*points.shape[:-1], 1))
     moved = np.concatenate([points - 1, ones], -1) @ matrix.T
     return moved[..., :2].astype(np.int64) + 1
-
-
-def cut_upright_box(
-    pixels: Pixels, centre: tuple[float, float], side: float, scale: float = 1.0, size: int = SIZE
-) -> UInt8[np.ndarray, "size size 3"]:
-    """The crop of the video demo: bilinear, without rounding the box (no antialiasing)."""
-    import cv2
-
-    # OpenCV solves for the map from three points in float32; a few pixels hang on its last bit.
-    half = side * scale / 2
-    corners = np.array([[0, 0], [0, half], [half, 0]]) + np.array(centre)
-    targets = np.array([[0, 0], [0, size / 2], [size / 2, 0]]) + size / 2
-    affine = cv2.getAffineTransform(corners.astype(np.float32), targets.astype(np.float32))
-    return cv2.warpAffine(pixels, affine, (size, size), flags=cv2.INTER_LINEAR)
-
-
-def upright_to_frame(
-    centre: tuple[float, float], side: float, scale: float = 1.0, size: int = SIZE
-) -> Affine:
-    """Crop -> picture of ``cut_upright_box``, in OpenCV's pixels (centres at whole numbers)."""
-    zoom = side * scale / size
-    offset = np.array(centre) - zoom * size / 2
-    return np.column_stack([np.eye(2) * zoom, offset])
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +158,9 @@ def _whole_box(square: Square, size: int) -> _Box:
     """The square's corners cut off towards zero, as the reference does it."""
     upright = Square(centre=square.centre, side=square.side)
     corners = np.array([[1.0, 1.0], [size + 1.0, size + 1.0]])
-    (left, top), (right, bottom) = (whole(corners, upright, size, back=True) - 1).tolist()
+    (left, top), (right, bottom) = (
+        transform_truncated(corners, upright, size, back=True) - 1
+    ).tolist()
     if right <= left or bottom <= top:
         raise BadInput(
             f"A square of {square.side:.2f} pixels is too small to be cut out (one pixel at least)."
@@ -226,27 +185,21 @@ def _window(pixels: np.ndarray, box: _Box) -> np.ndarray:
     return out
 
 
-def _turn_matrix(degrees: float) -> Float[np.ndarray, "2 2"]:
-    angle = np.deg2rad(degrees)
-    cosine, sine = np.cos(angle), np.sin(angle)
-    return np.array([[cosine, -sine], [sine, cosine]])
-
-
-def _turned(pixels: np.ndarray, box: _Box, degrees: float) -> np.ndarray:
+def _turned(pixels: np.ndarray, box: _Box, angle: float) -> np.ndarray:
     """The window after the content turned about its middle: bilinear, rounded down."""
     pad = int(np.hypot(box.width, box.height) / 2 - box.height / 2)
     wide = _Box(box.left - pad, box.top - pad, box.width + 2 * pad, box.height + 2 * pad)
     canvas = _window(pixels, wide)
     # A black frame, so that neighbours of the outermost pixels can be read without asking.
     canvas = np.pad(canvas, [(2, 2), (2, 2)] + [(0, 0)] * (pixels.ndim - 2))
-    x, y = _sources(wide, pad, box, degrees)
+    x, y = _sources(wide, pad, box, angle)
     return _bilinear(canvas, x + 2, y + 2)
 
 
-def _sources(wide: _Box, pad: int, box: _Box, degrees: float) -> tuple[np.ndarray, np.ndarray]:
+def _sources(wide: _Box, pad: int, box: _Box, angle: float) -> tuple[np.ndarray, np.ndarray]:
     """Where on the wide canvas each pixel of the turned box comes from (centres are whole)."""
     middle = np.array([wide.width, wide.height]) / 2 - 0.5
-    turn = _turn_matrix(degrees)
+    turn = rotation(angle)
     shift = middle - turn @ middle
     columns = np.arange(pad, pad + box.width, dtype=np.float64)[None]
     rows = np.arange(pad, pad + box.height, dtype=np.float64)[:, None]

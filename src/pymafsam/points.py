@@ -11,9 +11,7 @@ from functools import cache
 import numpy as np
 from jaxtyping import Bool, Float
 
-from pymafsam import crops
 from pymafsam.masks.tidy import without_specks
-from pymafsam.records import Inside
 
 SIDE = 21  # points along a side of the grid
 COUNT = SIDE * SIDE
@@ -49,18 +47,6 @@ def from_mask(inside: Bool[np.ndarray, "side side"]) -> Points:
     side = len(solid)
     points = np.concatenate([_within(solid), _around(solid)])
     return np.clip(2 * points / (side - 1) - 1, -1, 1).astype(np.float32)
-
-
-def in_crop(
-    inside: Inside, to_frame: Float[np.ndarray, "2 3"], side: int = crops.SIZE
-) -> Bool[np.ndarray, "side side"]:
-    """A whole picture's mask as a crop sees it (``Crop.to_frame``): the pixel under each centre."""
-    centres = np.arange(side) + 0.5
-    places = np.stack(np.meshgrid(centres, centres), axis=-1)
-    columns, rows = np.floor(crops.apply(to_frame, places)).astype(np.int64).transpose(2, 0, 1)
-    height, width = inside.shape
-    within = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
-    return within & inside[rows.clip(0, height - 1), columns.clip(0, width - 1)]
 
 
 def _solid(inside: Bool[np.ndarray, "side side"]) -> Bool[np.ndarray, "side side"]:

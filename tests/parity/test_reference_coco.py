@@ -9,6 +9,7 @@ from PIL import Image
 
 from pymafsam import body, crops, points
 from pymafsam.evaluation import coco
+from pymafsam.geometry import affine
 from pymafsam.records import Mesh
 
 torch = pytest.importorskip("torch")
@@ -29,10 +30,10 @@ def picture_id(name: str) -> int:
     return int(Path(name).stem[-12:])
 
 
-def squares(rows) -> list[crops.Square]:
+def squares(rows) -> list[affine.Square]:
     sides = 200 * rows["scale"]
     return [
-        crops.Square(centre=(float(x), float(y)), side=float(side))
+        affine.Square(centre=(float(x), float(y)), side=float(side))
         for (x, y), side in zip(rows["center"], sides, strict=True)
     ]
 
@@ -56,8 +57,8 @@ def results(parity_pack, rows, official_state, smpl):
     seen = (geometry.project(found, last.camera).numpy() + 1) * crops.SIZE / 2
     out = []
     for name, square, places in zip(rows["imgname"], squares(rows), seen, strict=True):
-        back = crops.inverse(crops.continuous(square)[:2])
-        keypoints = np.column_stack([crops.apply(back, places.astype(np.float64)), np.ones(17)])
+        back = affine.inverse(crops.continuous(square)[:2])
+        keypoints = np.column_stack([affine.apply(back, places.astype(np.float64)), np.ones(17)])
         out.append(coco.result(picture_id(str(name)), keypoints, 1.0))
     return out
 

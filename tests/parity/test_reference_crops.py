@@ -7,8 +7,9 @@ import pytest
 
 from pymafsam import crops
 from pymafsam.body import smpl
-from pymafsam.geometry import joints, mirror, rotation
+from pymafsam.geometry import affine, joints, mirror, rotation
 from pymafsam.legacy import keypoint_boxes as boxes
+from pymafsam.legacy import video_crops
 
 CROPS = range(7)
 UPRIGHT = range(4)
@@ -23,9 +24,9 @@ def golden(parity_pack: Path) -> dict[str, np.ndarray]:
         return dict(file)
 
 
-def square(golden: dict[str, np.ndarray], index: int, *, turned: bool = True) -> crops.Square:
+def square(golden: dict[str, np.ndarray], index: int, *, turned: bool = True) -> affine.Square:
     x, y, scale, turn = map(float, golden[f"crop{index}_args"])
-    return crops.Square(centre=(x, y), side=200 * scale, turn=turn if turned else 0.0)
+    return affine.Square(centre=(x, y), side=200 * scale, angle=np.deg2rad(turn) if turned else 0.0)
 
 
 @pytest.mark.parametrize("index", CROPS)
@@ -37,19 +38,19 @@ def test_crops_are_the_references_pixel_by_pixel(golden, index):
 @pytest.mark.parametrize("index", UPRIGHT)
 def test_crops_go_back_as_the_references_do(golden, index):
     shape = golden["img"].shape[:2]
-    found = crops.uncut(golden[f"crop{index}_float"], square(golden, index), shape)
+    found = crops.paste_back(golden[f"crop{index}_float"], square(golden, index), shape)
     np.testing.assert_array_equal(found, golden[f"uncrop{index}"])
 
 
 @pytest.mark.parametrize("index", CROPS)
 def test_keypoints_go_into_the_crop_as_whole_numbers(golden, index):
-    found = crops.whole(ASKED, square(golden, index))
+    found = crops.transform_truncated(ASKED, square(golden, index))
     np.testing.assert_array_equal(found, golden[f"transform{index}"])
 
 
 @pytest.mark.parametrize("index", CROPS)
 def test_keypoints_come_back_as_whole_numbers(golden, index):
-    found = crops.whole(ASKED_BACK, square(golden, index, turned=False), back=True)
+    found = crops.transform_truncated(ASKED_BACK, square(golden, index, turned=False), back=True)
     np.testing.assert_array_equal(found, golden[f"transform_inv{index}"])
 
 
@@ -63,7 +64,7 @@ def test_the_unrounded_map_is_the_references(golden, index):
 def test_video_crops_are_the_references(golden, index):
     x, y, side, _ = map(float, golden[f"vcrop{index}_bbox"])
     scale = float(golden[f"vcrop{index}_scale"])
-    found = crops.cut_upright_box(golden["img"], (x, y), side, scale)
+    found = video_crops.cut_upright_box(golden["img"], (x, y), side, scale)
     np.testing.assert_array_equal(found, golden[f"vcrop{index}_raw"])
     np.testing.assert_allclose(crops.normalise(found), golden[f"vcrop{index}_norm"], atol=1e-6)
 
@@ -71,16 +72,16 @@ def test_video_crops_are_the_references(golden, index):
 @pytest.mark.parametrize("index", range(2))
 def test_keypoints_follow_the_video_crop(golden, index):
     x, y, side, _ = map(float, golden[f"vcrop{index}_bbox"])
-    back = crops.upright_to_frame((x, y), side, float(golden[f"vcrop{index}_scale"]))
+    back = video_crops.upright_to_frame((x, y), side, float(golden[f"vcrop{index}_scale"]))
     asked = np.array([[10.0, 20.0], [50.0, 60.0]])
-    found = crops.apply(crops.inverse(back), asked)
+    found = affine.apply(affine.inverse(back), asked)
     np.testing.assert_allclose(found, golden[f"vcrop{index}_kp"][:, :2], atol=1e-4)
 
 
 def test_coco_keypoints_go_back_to_the_picture_without_rounding(golden):
     x, y, scale = map(float, golden["tp_args"])
-    there = crops.continuous(crops.Square(centre=(x, y), side=200 * scale))[:2]
-    found = crops.apply(crops.inverse(there), golden["tp_in"])
+    there = crops.continuous(affine.Square(centre=(x, y), side=200 * scale))[:2]
+    found = affine.apply(affine.inverse(there), golden["tp_in"])
     np.testing.assert_allclose(found, golden["tp_out"], atol=1e-9)
 
 

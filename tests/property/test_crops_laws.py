@@ -8,13 +8,13 @@ from hypothesis.extra.numpy import arrays
 
 from pymafsam import crops
 from pymafsam.errors import BadInput
-from pymafsam.geometry import mirror, rotation
+from pymafsam.geometry import affine, mirror, rotation
 from pymafsam.geometry.joints import LAYOUTS
 
 near = st.floats(-300, 900, allow_nan=False)
 turns = st.one_of(st.just(0.0), st.floats(-180, 180, allow_nan=False))
 squares = st.builds(
-    lambda x, y, side, turn: crops.Square(centre=(x, y), side=side, turn=turn),
+    lambda x, y, side, turn: affine.Square((x, y), side, np.deg2rad(turn)),
     near,
     near,
     st.floats(8, 800),
@@ -26,15 +26,15 @@ places = arrays(np.float64, (5, 2), elements=st.floats(-500, 1500))
 @given(squares, places)
 def test_maps_between_crop_and_picture_invert(square, points):
     there = crops.to_frame(square)
-    back = crops.apply(crops.inverse(there), crops.apply(there, points))
+    back = affine.apply(affine.inverse(there), affine.apply(there, points))
     np.testing.assert_allclose(back, points, atol=1e-6)
 
 
 @given(squares)
 def test_the_exact_map_stays_within_two_pixels_of_the_unrounded_one(square):
     corners = np.array([[0.0, 0.0], [224.0, 0.0], [0.0, 224.0], [224.0, 224.0]])
-    unrounded = crops.inverse(crops.continuous(square)[:2])
-    apart = crops.apply(crops.to_frame(square), corners) - crops.apply(unrounded, corners)
+    unrounded = affine.inverse(crops.continuous(square)[:2])
+    apart = affine.apply(crops.to_frame(square), corners) - affine.apply(unrounded, corners)
     assert np.abs(apart).max() < 3
 
 
@@ -48,11 +48,11 @@ def ramp(size: int) -> np.ndarray:
 @pytest.mark.parametrize("turn", [0.0, 30.0, -75.0, 90.0])
 @pytest.mark.parametrize("side", [60.0, 101.0, 224.0])
 def test_the_map_says_where_each_pixel_came_from(side, turn):
-    square = crops.Square(centre=(121.0, 130.0), side=side, turn=turn)
+    square = affine.Square(centre=(121.0, 130.0), side=side, angle=np.deg2rad(turn))
     cut = crops.cut(ramp(256), square).astype(np.float64)
     rows, columns = np.mgrid[30:194:7, 30:194:7]
     centres = np.stack([columns, rows], -1) + 0.5
-    came_from = crops.apply(crops.to_frame(square), centres) - 0.5
+    came_from = affine.apply(crops.to_frame(square), centres) - 0.5
     # The turned canvas is cut off to whole grey levels before it is resized.
     low = -1.6 if turn else -0.6
     apart = cut[rows, columns, :2] - came_from
@@ -64,34 +64,36 @@ def test_the_map_says_where_each_pixel_came_from(side, turn):
 def test_labels_go_where_the_pixels_go(turn):
     labels = np.zeros((200, 300), np.uint8)
     labels[60:140, 90:210] = 255
-    square = crops.Square(centre=(150.0, 100.0), side=180.0, turn=turn)
+    square = affine.Square(centre=(150.0, 100.0), side=180.0, angle=np.deg2rad(turn))
     pixels = crops.cut(np.repeat(labels[..., None], 3, 2), square)[..., 0] > 127
     found = crops.cut_labels(labels > 0, square)
     assert (pixels != found).mean() < 0.01
-    again = crops.uncut_labels(found, square, labels.shape)
+    again = crops.paste_labels_back(found, square, labels.shape)
     assert (again != (labels > 0)).mean() < 0.01
 
 
 def test_uncut_labels_are_never_mixed():
     rng = np.random.default_rng(0)
     labels = rng.choice(np.array([0, 7, 200], np.uint8), (224, 224))
-    square = crops.Square(centre=(80.0, 70.0), side=90.0)
-    laid = crops.uncut(labels, square, (150, 160), labels=True)
+    square = affine.Square(centre=(80.0, 70.0), side=90.0)
+    laid = crops.paste_back(labels, square, (150, 160), labels=True)
     assert set(np.unique(laid)) <= {0, 7, 200}
 
 
 def test_outside_the_picture_is_black():
     white = np.full((40, 40, 3), 255, np.uint8)
-    far = crops.cut(white, crops.Square(centre=(500.0, -300.0), side=60.0))
+    far = crops.cut(white, affine.Square(centre=(500.0, -300.0), side=60.0))
     assert not far.any()
-    turned = crops.cut(white, crops.Square(centre=(500.0, -300.0), side=60.0, turn=33.0))
+    turned = crops.cut(
+        white, affine.Square(centre=(500.0, -300.0), side=60.0, angle=np.deg2rad(33.0))
+    )
     assert not turned.any()
 
 
 @pytest.mark.parametrize("side", [0.0, 0.4])
 def test_squares_without_a_pixel_are_refused(side):
     with pytest.raises(BadInput, match="too small"):
-        crops.to_frame(crops.Square(centre=(10.5, 10.5), side=side or 1e-9))
+        crops.to_frame(affine.Square(centre=(10.5, 10.5), side=side or 1e-9))
 
 
 @pytest.mark.parametrize("box", [(5, 5, 5, 5), (9, 0, 3, 5), (0, 0, np.nan, 4)])
@@ -128,7 +130,7 @@ def test_turning_a_pose_turns_its_points_as_the_crop_does(degrees):
     point = np.array([0.4, -0.7, 0.2])
     turned = mirror.turned(np.eye(3), degrees) @ point
     # A picture's content turned by the same angle about the middle of the square.
-    square = crops.Square(centre=(112.0, 112.0), side=224.0, turn=degrees)
-    moved = crops.apply(crops.continuous(square)[:2], point[:2] * 100 + 112) - 112
+    square = affine.Square(centre=(112.0, 112.0), side=224.0, angle=np.deg2rad(degrees))
+    moved = affine.apply(crops.continuous(square)[:2], point[:2] * 100 + 112) - 112
     np.testing.assert_allclose(turned[:2] * 100, moved, atol=1e-9)
     assert turned[2] == pytest.approx(point[2])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pymafsam import crops, points
 from pymafsam.errors import BadInput
+from pymafsam.geometry import affine
 from pymafsam.legacy.bank import bank_points, from_bank
 
 SIDE = crops.SIZE
@@ -140,20 +141,20 @@ def test_a_line_and_a_full_crop_are_masks_too(shape):
 
 @given(st.floats(30, 200), st.floats(30, 200), st.floats(20, 300), st.integers(0, 2**32 - 1))
 def test_the_mask_in_the_crop_is_the_pixel_under_each_centre(x, y, side, seed):
-    square = crops.Square(centre=(x, y), side=side)
+    square = affine.Square(centre=(x, y), side=side)
     inside = np.random.default_rng(seed).random((180, 240)) < 0.5
-    seen = points.in_crop(inside, crops.to_frame(square))
+    seen = crops.labels_under(inside, crops.to_frame(square))
     np.testing.assert_array_equal(seen, crops.cut_labels(inside, square))
 
 
 def test_what_lies_outside_the_crop_does_not_matter():
-    square = crops.Square(centre=(150.0, 130.0), side=180.0)
+    square = affine.Square(centre=(150.0, 130.0), side=180.0)
     way = crops.to_frame(square)
     inside = np.zeros((400, 500), bool)
     inside[60:200, 100:190] = True
     other = inside.copy()
     other[300:] = other[:, 320:] = True
-    one, two = (points.from_mask(points.in_crop(m, way)) for m in (inside, other))
+    one, two = (points.from_mask(crops.labels_under(m, way)) for m in (inside, other))
     np.testing.assert_array_equal(one, two)
 
 

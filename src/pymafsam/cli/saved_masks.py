@@ -15,6 +15,7 @@ from pymafsam.cli.mask import MaskPoints, MaskShow
 from pymafsam.errors import BadInput, BadUsage, PymafsamError
 from pymafsam.files import frames
 from pymafsam.files.atomic import writing
+from pymafsam.geometry import affine
 from pymafsam.legacy import bank
 from pymafsam.masks import draw, saver2024, store
 from pymafsam.masks.tidy import bounds
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
 
 def in_crop(inside: Inside, box: np.ndarray | None) -> Bool[np.ndarray, "224 224"]:
     """A mask under the network's square about a person's box, 224 pixels wide."""
-    return points.in_crop(inside, crops.to_frame(square_of(inside, box)))
+    return crops.cut_labels(inside, square_of(inside, box))
 
 
-def square_of(inside: Inside, box: np.ndarray | None) -> crops.Square:
+def square_of(inside: Inside, box: np.ndarray | None) -> affine.Square:
     """The square that the network would cut for this person."""
     if box is None:
         box = bounds(inside)
@@ -148,4 +149,4 @@ def sampling_places(inside: Inside, box: np.ndarray | None, policy: str) -> np.n
     drawn = points.grid() if policy == "grid" else points.from_mask(in_crop(inside, box))
     # -1 and 1 are the centres of the crop's first and last pixel.
     in_crop_pixels = (np.asarray(drawn, float) + 1) / 2 * (crops.SIZE - 1) + 0.5
-    return crops.apply(crops.to_frame(square), in_crop_pixels)
+    return affine.apply(crops.to_frame(square), in_crop_pixels)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from pymafsam.geometry.affine import between_centres
 from pymafsam.records import Pixels
 
 CANVAS = 1024
@@ -53,10 +54,7 @@ class View:
         x0, y0, x1, y1 = self.region
         scale = self.scale * LOGITS / CANVAS
         shift = (np.array(self.shift) + self.scale * np.array([x0, y0])) * LOGITS / CANVAS
-        # warpAffine maps indices, whose centres lie half a pixel further.
-        matrix = np.array(
-            [[scale, 0, shift[0] + scale / 2 - 0.5], [0, scale, shift[1] + scale / 2 - 0.5]]
-        )
+        matrix = between_centres(np.array([[scale, 0, shift[0]], [0, scale, shift[1]]]))
         whole = np.full((self.size[1], self.size[0]), -np.inf, np.float32)
         whole[y0:y1, x0:x1] = cv2.warpAffine(
             logits.astype(np.float32),
@@ -73,9 +71,7 @@ class View:
 
         scale = CANVAS / LOGITS / self.scale
         shift = -np.array(self.shift) / self.scale
-        matrix = np.array(
-            [[scale, 0, shift[0] + scale / 2 - 0.5], [0, scale, shift[1] + scale / 2 - 0.5]]
-        )
+        matrix = between_centres(np.array([[scale, 0, shift[0]], [0, scale, shift[1]]]))
         return cv2.warpAffine(
             field.astype(np.float32),
             matrix,

@@ -17,6 +17,7 @@ from pymafsam import crops
 from pymafsam.body import BodyModel, place
 from pymafsam.config import EstimatorOptions
 from pymafsam.errors import BadUsage
+from pymafsam.geometry import affine
 from pymafsam.geometry.camera import translation_that_shows
 from pymafsam.network import runtime
 from pymafsam.network.runtime import Result, Runner
@@ -145,7 +146,7 @@ def _finished(pictures: deque[_Waiting]) -> Iterator[list[Body]]:
 
 def weak_camera_of(camera: Float[np.ndarray, "3"], crop: Crop) -> WeakCamera:
     """The network's (s, tx, ty) with the square of the picture that it belongs to."""
-    corners = crops.apply(crop.to_frame, np.array([[0.0, 0.0], [SIDE, SIDE]]))
+    corners = affine.apply(crop.to_frame, np.array([[0.0, 0.0], [SIDE, SIDE]]))
     (x0, y0), (x1, y1) = corners.tolist()
     scale, x, y = map(float, camera)
     return WeakCamera(scale=scale, shift=(x, y), crop_box=(x0, y0, x1, y1))
@@ -158,7 +159,7 @@ def seen_in_picture(
     scale, *shift = camera.astype(np.float64)
     depth = 2 * FOCAL / (SIDE * scale + 1e-9)
     spread = FOCAL * (points[:, :2] + shift) / (points[:, 2:] + depth)
-    return crops.apply(crop.to_frame, spread + SIDE / 2)
+    return affine.apply(crop.to_frame, spread + SIDE / 2)
 
 
 def trust(person: Person) -> float:
