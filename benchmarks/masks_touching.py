@@ -18,7 +18,6 @@ from pymafsam import render
 from pymafsam.evaluation import coco
 from pymafsam.evaluation.metrics import iou
 from pymafsam.files import frames
-from pymafsam.masks import draw
 from pymafsam.masks.prompts import for_person
 from pymafsam.records import Person
 
@@ -51,12 +50,15 @@ def main() -> None:
         rows.append(row)
         print(f"| {picture.file_name} | " + " | ".join(f"{value:.2f}" for value in row) + " |")
         prompts = [for_person(body.person) for body in scene.bodies]
-        tiles += [draw.overlay(frame.pixels, masks, prompts), render.overlay(frame.pixels, scene)]
+        tiles += [
+            render.draw_masks(frame.pixels, masks, prompts),
+            render.overlay(frame.pixels, scene),
+        ]
     print("| mean | " + " | ".join(f"{value:.3f}" for value in np.mean(rows, axis=0)) + " |")
     right = sum(row[2] > row[3] for row in rows)
     print(f"{right} of {len(rows)} pictures: the bodies agree better with their own outlines.")
     chosen.out.mkdir(parents=True, exist_ok=True)
-    sheet = draw.contact_sheet(tiles, 6, 300)
+    sheet = render.contact_sheet(tiles, 6, 300)
     from PIL import Image
 
     Image.fromarray(sheet).save(chosen.out / "touching.jpg", quality=82)

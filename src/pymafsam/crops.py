@@ -14,9 +14,10 @@ from PIL import Image
 
 from pymafsam.errors import BadInput
 from pymafsam.geometry.affine import Affine, Points, Square, apply, around_box, inverse, rotation
+from pymafsam.geometry.camera import CROP_SIDE
 from pymafsam.records import Crop, Pixels
 
-SIZE = 224  # pixels; side of the official networks' input
+SIZE = CROP_SIDE  # pixels; side of the official networks' input
 MARGIN = 1.2  # the square's side over the person's box, as in the training rows
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # of ImageNet's RGB
 DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)

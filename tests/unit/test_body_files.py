@@ -10,7 +10,7 @@ import scipy.sparse
 
 from pymafsam import body
 from pymafsam.body import files
-from pymafsam.body.surface import anchors_of, read_charts
+from pymafsam.body.surface import farthest_points, read_charts
 from pymafsam.errors import BadInput, BadUsage, MissingAsset, UntrustedFile
 from pymafsam.records import Pose
 
@@ -174,7 +174,7 @@ def test_a_mean_person_of_another_size_is_refused(tmp_path):
 
 def test_anchors_spread_over_the_body_evenly():
     template = np.asarray(small_body()["v_template"])
-    chosen = anchors_of(template, 10)
+    chosen = farthest_points(template, 10)
     assert len(set(chosen)) == 10
     gaps = np.linalg.norm(template[:, None] - template[chosen], axis=-1)
     between = gaps[chosen][~np.eye(10, dtype=bool)]

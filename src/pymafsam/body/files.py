@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 
 from pymafsam.body import embedded, smpl
 from pymafsam.body.model import BodyModel
-from pymafsam.body.surface import anchors_of, parts_of, read_uv
+from pymafsam.body.surface import farthest_points, parts_of, read_uv
 from pymafsam.config import data_folder
 from pymafsam.errors import BadInput, MissingAsset
 from pymafsam.files.atomic import writing
@@ -137,7 +137,7 @@ def read_smpl(path: Path, companions: Companions | None = None, *, betas: int = 
     extra = points_file(beside.extra, (smpl.EXTRA, count))
     h36m = points_file(beside.h36m, (17, count))
     part, chart = read_uv(beside.uv, count) if beside.uv else parts_of(template, skinning)
-    anchors = anchors_of(template)
+    anchors = farthest_points(template)
     if beside.downsampling:
         anchors = read_anchors(beside.downsampling, count)
     return BodyModel(

@@ -76,18 +76,18 @@ def parts_of(
     return part, uv
 
 
-def anchors_of(
-    template: Float[np.ndarray, "vertices 3"], count: int = ANCHORS
-) -> Int[np.ndarray, "anchors"]:
-    """Vertices spread evenly: each new one is the farthest from those chosen before.
+def farthest_points(
+    points: Float[np.ndarray, "points 3"], count: int = ANCHORS, first: int = 0
+) -> Int[np.ndarray, "chosen"]:
+    """Indices of points spread evenly: each new one is the farthest from those chosen before.
 
     Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985.
     """
-    count = min(count, len(template))
-    chosen = np.zeros(count, np.int64)
-    distance = np.full(len(template), np.inf)
+    count = min(count, len(points))
+    chosen = np.full(count, first)
+    distance = np.full(len(points), np.inf)
     for i in range(count - 1):
-        away = np.sum((template - template[chosen[i]]) ** 2, axis=1)
+        away = np.sum((points - points[chosen[i]]) ** 2, axis=1)
         distance = np.minimum(distance, away)
         chosen[i + 1] = distance.argmax()
     return np.sort(chosen)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pymafsam import render
 from pymafsam.cli.mask import FORMS, MaskSave
 from pymafsam.cli.options import progress_bar
 from pymafsam.cli.reconstruct import read_formats, result_stems
@@ -16,7 +17,7 @@ from pymafsam.cli.saved_masks import in_crop, save_jpeg
 from pymafsam.errors import BadInput, BadUsage, PymafsamError
 from pymafsam.files import frames, lspet
 from pymafsam.files.atomic import check_writable, writing
-from pymafsam.masks import draw, files, load_segmenter, saver2024, store
+from pymafsam.masks import files, load_segmenter, saver2024, store
 from pymafsam.masks import prompts as prompting
 from pymafsam.masks.tidy import bounds
 from pymafsam.records import Frame, Inside, Person, Pixels, Prompt
@@ -53,7 +54,7 @@ class Job:
                     inside = in_crop(mask.inside, prompt.box)
                     saver2024.save(inside, (folder / stem).parent, name)
         if "picture" in self.forms:
-            drawn = draw.overlay(pixels, one.masks, one.prompts)
+            drawn = render.draw_masks(pixels, one.masks, one.prompts)
             save_jpeg(drawn, folder / f"{stem}_masks.jpg", 90)
         if "json" in self.forms:
             store.save_json(one, folder / f"{stem}.json")

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool
 
-from pymafsam import crops, points
+from pymafsam import crops, points, render
 from pymafsam.cli.mask import MaskPoints, MaskShow
 from pymafsam.errors import BadInput, BadUsage, PymafsamError
 from pymafsam.files import frames
 from pymafsam.files.atomic import writing
 from pymafsam.geometry import affine
 from pymafsam.legacy import bank
-from pymafsam.masks import draw, saver2024, store
+from pymafsam.masks import saver2024, store
 from pymafsam.masks.tidy import bounds
-from pymafsam.records import Frame, Inside
+from pymafsam.records import Frame, Inside, Pixels
 
 if TYPE_CHECKING:
     from pymafsam.masks.store import Segmented
@@ -37,7 +37,7 @@ def square_of(inside: Inside, box: np.ndarray | None) -> affine.Square:
     return crops.around(np.asarray(box, float))
 
 
-def save_jpeg(pixels: draw.Drawn, path: Path, quality: int) -> None:
+def save_jpeg(pixels: Pixels, path: Path, quality: int) -> None:
     """Write a picture; JPEG or what the ending says."""
     from PIL import Image
 
@@ -105,7 +105,7 @@ def show(options: MaskShow) -> int:
         raise BadUsage(f'--points: there is no "{options.points}". Known: mask, grid, none')
     if options.first is not None and options.first < len(saved):
         saved = [saved[k] for k in np.linspace(0, len(saved) - 1, options.first).astype(int)]
-    tiles: list[draw.Drawn] = []
+    tiles: list[Pixels] = []
     failures: dict[str, str] = {}
     for path in saved:
         try:
@@ -118,9 +118,9 @@ def show(options: MaskShow) -> int:
             stem = path.relative_to(options.folder).with_suffix("")
             save_jpeg(drawn, options.out / f"{stem}_masks.jpg", options.quality)
         if options.sheet is not None:
-            tiles.append(draw.contact_sheet([drawn], 1, options.side, 0))
+            tiles.append(render.contact_sheet([drawn], 1, options.side, 0))
     if options.sheet is not None and tiles:
-        sheet = draw.contact_sheet(tiles, options.across, options.side)
+        sheet = render.contact_sheet(tiles, options.across, options.side)
         save_jpeg(sheet, options.sheet, options.quality)
     print(f"{len(saved) - len(failures)} drawings -> {options.out or options.sheet}")
     for name, reason in failures.items():
@@ -128,7 +128,7 @@ def show(options: MaskShow) -> int:
     return 1 if failures else 0
 
 
-def drawing(one: "Segmented", frame: Frame, policy: str) -> draw.Drawn:
+def drawing(one: "Segmented", frame: Frame, policy: str) -> Pixels:
     """One picture with its masks, prompts and the points a network would look at first."""
     if frame.size != one.size:
         raise BadInput(
@@ -140,7 +140,7 @@ def drawing(one: "Segmented", frame: Frame, policy: str) -> draw.Drawn:
         for prompt, mask in zip(one.prompts, one.masks, strict=True)
         if policy != "none" and mask is not None and mask.inside.any()
     ]
-    return draw.overlay(frame.pixels, one.masks, one.prompts, places)
+    return render.draw_masks(frame.pixels, one.masks, one.prompts, places)
 
 
 def sampling_places(inside: Inside, box: np.ndarray | None, policy: str) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from pymafsam.body import BodyModel, place
+from pymafsam.body.surface import farthest_points
 from pymafsam.config import EstimatorOptions
 from pymafsam.errors import BadUsage
 from pymafsam.fitting.chain import Points, Skeleton, State, articulate, ride
@@ -243,13 +244,8 @@ def _surface(model: BodyModel) -> Int[np.ndarray, "points"]:
     """A subset of the anchors, spread by farthest points in the rest pose."""
     anchors = np.asarray(model.anchors)
     places = np.asarray(model.template, np.float64)[anchors]
-    chosen = [int(np.argmax(places[:, 1]))]
-    distance = np.full(len(anchors), np.inf)
-    while len(chosen) < min(SURFACE_POINTS, len(anchors)):
-        gap = np.sum((places - places[chosen[-1]]) ** 2, axis=1)
-        distance = np.minimum(distance, gap)
-        chosen.append(int(np.argmax(distance)))
-    return anchors[np.sort(chosen)].astype(np.int64)
+    chosen = farthest_points(places, SURFACE_POINTS, first=int(np.argmax(places[:, 1])))
+    return anchors[chosen].astype(np.int64)
 
 
 def _of_torso(column: Float[np.ndarray, "points"]) -> float:

@@ -15,6 +15,10 @@ from pymafsam.records import Camera, WeakCamera
 # compromise of the field.
 DEFAULT_FOCAL_PER_DIAGONAL = 1.0
 
+# The camera of the trained networks' crops: 224 pixels, seen from so far that rays are parallel.
+CROP_FOCAL = 5000.0  # pixels of the crop
+CROP_SIDE = 224
+
 
 def whole_picture(size: tuple[int, int], focal: float | None = None) -> Camera:
     """The picture's camera; without ``focal`` (pixels) the picture's diagonal is assumed."""

@@ -18,14 +18,12 @@ from pymafsam.body import BodyModel, place
 from pymafsam.config import EstimatorOptions
 from pymafsam.errors import BadUsage
 from pymafsam.geometry import affine
-from pymafsam.geometry.camera import translation_that_shows
+from pymafsam.geometry.camera import CROP_FOCAL, CROP_SIDE, translation_that_shows
 from pymafsam.network import runtime
 from pymafsam.network.runtime import Result, Runner
 from pymafsam.network.sampler import PointSampler
 from pymafsam.records import Body, Camera, Crop, Mask, Mesh, Observation, Person, Pose, WeakCamera
 
-FOCAL = 5000.0  # pixels of the crop; the camera the networks were trained with
-SIDE = 224
 MOST_PICTURES = 32  # held while a batch fills
 
 
@@ -92,8 +90,8 @@ class NetworkEstimator:
     def _seats(self, observation: Observation) -> Iterator[_Seat]:
         for person, mask in zip(observation.people, observation.masks, strict=True):
             square = crops.around(person.box)
-            cut = crops.crop(observation.frame.pixels, square, SIDE)
-            seen = None if mask is None else crops.cut_labels(mask.inside, square, SIDE)
+            cut = crops.crop(observation.frame.pixels, square, CROP_SIDE)
+            seen = None if mask is None else crops.cut_labels(mask.inside, square, CROP_SIDE)
             yield _Seat(person, mask, observation.camera, cut, self.sampler(seen))
 
     def _run(self, seats: Sequence[tuple[_Seat, _Waiting]]) -> None:
@@ -146,7 +144,7 @@ def _finished(pictures: deque[_Waiting]) -> Iterator[list[Body]]:
 
 def weak_camera_of(camera: Float[np.ndarray, "3"], crop: Crop) -> WeakCamera:
     """The network's (s, tx, ty) with the square of the picture that it belongs to."""
-    corners = affine.apply(crop.to_frame, np.array([[0.0, 0.0], [SIDE, SIDE]]))
+    corners = affine.apply(crop.to_frame, np.array([[0.0, 0.0], [CROP_SIDE, CROP_SIDE]]))
     (x0, y0), (x1, y1) = corners.tolist()
     scale, x, y = map(float, camera)
     return WeakCamera(scale=scale, shift=(x, y), crop_box=(x0, y0, x1, y1))
@@ -157,9 +155,9 @@ def seen_in_picture(
 ) -> Float[np.ndarray, "points 2"]:
     """Metres (body axes) -> picture pixels through the crop's own camera."""
     scale, *shift = camera.astype(np.float64)
-    depth = 2 * FOCAL / (SIDE * scale + 1e-9)
-    spread = FOCAL * (points[:, :2] + shift) / (points[:, 2:] + depth)
-    return affine.apply(crop.to_frame, spread + SIDE / 2)
+    depth = 2 * CROP_FOCAL / (CROP_SIDE * scale + 1e-9)
+    spread = CROP_FOCAL * (points[:, :2] + shift) / (points[:, 2:] + depth)
+    return affine.apply(crop.to_frame, spread + CROP_SIDE / 2)
 
 
 def trust(person: Person) -> float:

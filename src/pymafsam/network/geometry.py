@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-CROP_SIDE = 224  # pixels; the camera below is defined on a crop of this side
-FOCAL = 5000.0  # pixels of the crop: nearly parallel rays
+from pymafsam.geometry.camera import CROP_FOCAL, CROP_SIDE
+
 HALF = CROP_SIDE / 2
 
 
@@ -101,8 +101,8 @@ def project(
     """
     scale, shift = camera[:, :1], camera[:, None, 1:]
     # The tiny term is the reference's; trained cameras were learned with it.
-    depth = 2 * FOCAL / (CROP_SIDE * scale + 1e-9)
-    return FOCAL / HALF * (points[..., :2] + shift) / (points[..., 2:] + depth[:, None])
+    depth = 2 * CROP_FOCAL / (CROP_SIDE * scale + 1e-9)
+    return CROP_FOCAL / HALF * (points[..., :2] + shift) / (points[..., 2:] + depth[:, None])
 
 
 def perspective(

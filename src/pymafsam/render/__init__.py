@@ -2,16 +2,20 @@
 
 from pymafsam.render.draw import colours_of, overlay, silhouette, silhouettes
 from pymafsam.render.marks import draw_box, draw_keypoints
+from pymafsam.render.masks import draw_masks
 from pymafsam.render.raster import Raster, rasterise
 from pymafsam.render.shade import Studio, vertex_normals
+from pymafsam.render.sheet import contact_sheet
 from pymafsam.render.side import side_view
 
 __all__ = [
     "Raster",
     "Studio",
     "colours_of",
+    "contact_sheet",
     "draw_box",
     "draw_keypoints",
+    "draw_masks",
     "overlay",
     "rasterise",
     "side_view",

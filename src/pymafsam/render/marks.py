@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from pymafsam.geometry import joints
 from pymafsam.records import Pixels
@@ -37,7 +37,7 @@ def draw_box(
 
     out = pixels.copy()
     width = _line_width(pixels) if thickness is None else thickness
-    corners = _fixed(np.array(box).reshape(2, 2))
+    corners = fixed_point(np.array(box).reshape(2, 2))
     for stroke, ink in ((width * 2, SHADOW), (width, colour)):
         line = max(1, round(stroke))
         cv2.rectangle(out, tuple(corners[0]), tuple(corners[1]), ink, line, cv2.LINE_AA, SHIFT)
@@ -61,7 +61,7 @@ def draw_keypoints(
     out = pixels.copy()
     names = joints.LAYOUTS[layout]
     shown = {
-        name: tuple(_fixed(point[:2]))
+        name: tuple(fixed_point(point[:2]))
         for name, point in zip(names, keypoints, strict=True)
         if np.isfinite(point).all() and point[2] >= minimum
     }
@@ -90,7 +90,7 @@ def _line_width(pixels: Pixels) -> float:
     return max(1.5, max(pixels.shape[:2]) / 400)
 
 
-def _fixed(points: np.ndarray) -> np.ndarray:
-    """Picture pixels -> OpenCV's fixed point, whose whole numbers are pixel centres."""
+def fixed_point(points: Float[np.ndarray, "*batch 2"]) -> Int[np.ndarray, "*batch 2"]:
+    """Picture pixels -> OpenCV's fixed point (``SHIFT`` bits), where whole numbers are centres."""
     limited = np.clip(points - 0.5, -(2**14), 2**14)
     return np.rint(limited * 2**SHIFT).astype(int)

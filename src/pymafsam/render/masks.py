@@ -1,4 +1,4 @@
-"""Pictures of masks: colours over the people, boxes, stars for clicks, dots for points."""
+"""Masks over the picture in colours, with what prompted them: boxes, stars for clicks, dots."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from pymafsam.records import Mask, Pixels, Prompt
+from pymafsam.render.marks import SHIFT, fixed_point
 
 Drawn = UInt8[np.ndarray, "rows columns 3"]
 
@@ -21,10 +22,9 @@ COLOURS = (
 )
 INSIDE, OUTSIDE, WHITE = (40, 200, 60), (220, 40, 40), (255, 255, 255)
 OPACITY = 0.5
-SHIFT = 4  # bits of a pixel's fraction that OpenCV draws with
 
 
-def overlay(
+def draw_masks(
     pixels: Pixels,
     masks: Sequence[Mask | None],
     prompts: Sequence[Prompt] = (),
@@ -69,8 +69,8 @@ def _prompt(
     import cv2
 
     if prompt.box is not None:
-        corners = _fixed(np.asarray(prompt.box, float).reshape(2, 2) * zoom)
-        cv2.rectangle(canvas, corners[0], corners[1], colour, thick, cv2.LINE_AA, SHIFT)
+        low, high = fixed_point(np.asarray(prompt.box, float).reshape(2, 2) * zoom)
+        cv2.rectangle(canvas, tuple(low), tuple(high), colour, thick, cv2.LINE_AA, SHIFT)
     if prompt.keypoints is not None:
         for x, y, confidence in prompt.keypoints:
             if confidence >= 0.5:
@@ -85,8 +85,9 @@ def _prompt(
 def _dot(canvas: np.ndarray, centre: np.ndarray, radius: float, colour: tuple[int, ...]) -> None:
     import cv2
 
-    (place,) = _fixed(centre[None])
-    cv2.circle(canvas, place, round(radius * 2**SHIFT), colour, -1, cv2.LINE_AA, SHIFT)
+    cv2.circle(
+        canvas, tuple(fixed_point(centre)), round(radius * 2**SHIFT), colour, -1, cv2.LINE_AA, SHIFT
+    )
 
 
 def _star(canvas: np.ndarray, centre: np.ndarray, radius: float, colour: tuple[int, ...]) -> None:
@@ -96,30 +97,7 @@ def _star(canvas: np.ndarray, centre: np.ndarray, radius: float, colour: tuple[i
     angles = np.arange(10) * np.pi / 5 - np.pi / 2
     reach = np.where(np.arange(10) % 2 == 0, radius, 0.45 * radius)
     star = centre + reach[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    corners = np.array(_fixed(star), np.int32)
+    corners = fixed_point(star).astype(np.int32)
     cv2.fillPoly(canvas, [corners], colour, cv2.LINE_AA, SHIFT)
     edge = max(1, round(radius / 8))
     cv2.polylines(canvas, [corners], True, WHITE, edge, cv2.LINE_AA, SHIFT)
-
-
-def _fixed(places: np.ndarray) -> list[tuple[int, int]]:
-    """Pixels with centres at +0.5 as OpenCV's fixed-point places."""
-    return [(int(x), int(y)) for x, y in np.rint((places - 0.5) * 2**SHIFT)]
-
-
-def contact_sheet(tiles: Sequence[np.ndarray], across: int, side: int, gap: int = 4) -> Drawn:
-    """Pictures in rows of ``across``, each fitted into ``side`` x ``side`` pixels, on white."""
-    import cv2
-
-    rows = -(-len(tiles) // across)
-    step = side + gap
-    sheet = np.full((rows * step + gap, across * step + gap, 3), 255, np.uint8)
-    for k, tile in enumerate(tiles):
-        zoom = side / max(tile.shape[:2])
-        width, height = (max(1, round(length * zoom)) for length in tile.shape[1::-1])
-        way = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
-        small = cv2.resize(np.ascontiguousarray(tile), (width, height), interpolation=way)
-        top = gap + (k // across) * step + (side - height) // 2
-        left = gap + (k % across) * step + (side - width) // 2
-        sheet[top : top + height, left : left + width] = small
-    return sheet
