@@ -18,7 +18,7 @@ from pymafsam.geometry import camera
 from pymafsam.geometry.joints import BLAZEPOSE33
 from pymafsam.records import Frame, Mask, Observation, Person
 
-VIEW = camera.whole_picture((640, 480))
+VIEW = camera.picture_camera((640, 480))
 
 
 def somebody(fit: KeypointFit) -> Person:

@@ -39,7 +39,7 @@ def people(folder: Path, count: int) -> list[np.ndarray]:
         if row["iscrowd"] or row["area"] < 4000:
             continue
         x, y, width, height = row["bbox"]
-        square = crops.around(np.array([x, y, x + width, y + height]))
+        square = crops.square_around(np.array([x, y, x + width, y + height]))
         inside = crops.cut_labels(rle.decode(row["segmentation"], sizes[row["image_id"]]), square)
         out += [points._solid(inside)] if inside.sum() >= 1500 else []
     return out

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pymafsam import body, render
-from pymafsam.geometry.camera import whole_picture
+from pymafsam.geometry.camera import picture_camera
 from pymafsam.records import Body, Person, Pose, Scene
 from timing import machine, measure
 
@@ -34,7 +34,7 @@ def measure_all() -> dict:
     model = body.load("anny24")
     found = {}
     for side in SIZES:
-        camera = whole_picture((side, side))
+        camera = picture_camera((side, side))
         one = person(model, camera, 0.0)
         metres = one.mesh.vertices + one.translation
         xy = metres[:, :2] * camera.focal / metres[:, 2:] + camera.centre
@@ -47,7 +47,7 @@ def measure_all() -> dict:
                 repeat,
             )
     for width, height in PICTURES:
-        camera = whole_picture((width, height))
+        camera = picture_camera((width, height))
         one = person(model, camera, 0.0)
         scene = Scene(
             name="",

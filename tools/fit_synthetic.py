@@ -39,7 +39,7 @@ class Case:
 
 def case(model: BodyModel, turns: np.ndarray, generator: np.random.Generator) -> Case:
     """One frame of motion (24, 3, 3), seen from a random side by a random lens."""
-    view = camera.whole_picture(SIZE, float(np.hypot(*SIZE) * generator.uniform(0.7, 1.6)))
+    view = camera.picture_camera(SIZE, float(np.hypot(*SIZE) * generator.uniform(0.7, 1.6)))
     yaw = rotation.from_axis_angle(np.array([0.0, generator.uniform(-np.pi, np.pi), 0.0]))
     pitch = rotation.from_axis_angle(np.array([np.pi + generator.normal() * 0.15, 0.0, 0.0]))
     turns = turns.copy()
@@ -95,7 +95,7 @@ def errors(fit: KeypointFit, cases: list[Case], *, lens: bool, masks: bool) -> d
     """Mean errors in millimetres; with ``lens`` the fit knows the true focal length."""
     found = []
     for each in cases:
-        view = each.camera if lens else camera.whole_picture(SIZE)
+        view = each.camera if lens else camera.picture_camera(SIZE)
         mask = each.mask if masks else None
         state, _ = fit.solve([each.person], [mask], view)
         found.append(articulate(fit.skeleton, state).places[0])

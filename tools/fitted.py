@@ -52,7 +52,7 @@ def fitted(fit: KeypointFit, annotations: Path, cache: Path) -> Iterator[Fitted]
     pictures = coco.read_annotations(annotations)
     truths = {person.id: person for picture in pictures for person in picture.people}
     for identity, size, person in read(cache):
-        view = camera.whole_picture(size)
+        view = camera.picture_camera(size)
         assert person.mask is not None
         mask = Mask(inside=person.mask, score=1.0, source="detector")
         state, energy = fit.solve([person], [mask], view)

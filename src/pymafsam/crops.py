@@ -25,7 +25,7 @@ DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 Labels = Shaped[np.ndarray, "height width"]
 
 
-def around(box: Float[np.ndarray, "4"], margin: float = MARGIN) -> Square:
+def square_around(box: Float[np.ndarray, "4"], margin: float = MARGIN) -> Square:
     """The square about a box x0 y0 x1 y1, ``margin`` times its longer side.
 
     Raises BadInput for a box without extent.
@@ -48,7 +48,7 @@ def cut(
     pixels: UInt8[np.ndarray, "height width *channels"], square: Square, size: int = SIZE
 ) -> UInt8[np.ndarray, "size size *channels"]:
     """The square, ``size`` pixels wide; black where the picture ends."""
-    box = _whole_box(square, size)
+    box = _truncated_box(square, size)
     canvas = _turned(pixels, box, square.angle) if square.angle else _window(pixels, box)
     return np.asarray(Image.fromarray(canvas).resize((size, size), Image.Resampling.BICUBIC))
 
@@ -76,7 +76,7 @@ def paste_back(
     goes back by ``paste_labels_back``.
     """
     size = len(pixels)
-    box = _whole_box(square, size)
+    box = _truncated_box(square, size)
     way = Image.Resampling.NEAREST if labels else Image.Resampling.BICUBIC
     laid = np.asarray(Image.fromarray(pixels).resize((box.width, box.height), way))
     out = np.zeros((*shape, *pixels.shape[2:]), pixels.dtype)
@@ -93,7 +93,7 @@ def paste_labels_back(labels: Labels, square: Square, shape: tuple[int, int]) ->
 
 def to_frame(square: Square, size: int = SIZE) -> Affine:
     """Crop pixels (x, y, 1) -> picture pixels, exactly as ``cut`` samples them."""
-    box = _whole_box(square, size)
+    box = _truncated_box(square, size)
     scale = np.diag([box.width / size, box.height / size])
     if not square.angle:
         return np.column_stack([scale, [box.left, box.top]]).astype(np.float64)
@@ -110,7 +110,7 @@ def normalise(pixels: UInt8[np.ndarray, "size size 3"]) -> Float[np.ndarray, "3 
     return np.ascontiguousarray(((scaled - MEAN) / DEVIATION).transpose(2, 0, 1))
 
 
-def continuous(square: Square, size: int = SIZE) -> Float[np.ndarray, "3 3"]:
+def training_transform(square: Square, size: int = SIZE) -> Float[np.ndarray, "3 3"]:
     """Picture -> crop pixels without rounding the box: the map the training rows were made with.
 
     Turned by -``angle`` about the crop's centre.
@@ -138,7 +138,7 @@ def transform_truncated(
     ``back`` goes from the crop to the picture. Only for rows that were made this way: it loses up
     to a pixel, towards zero.
     """
-    matrix = continuous(square, size)
+    matrix = training_transform(square, size)
     matrix = np.linalg.inv(matrix) if back else matrix
     ones = np.ones((*points.shape[:-1], 1))
     moved = np.concatenate([points - 1, ones], -1) @ matrix.T
@@ -155,7 +155,7 @@ class _Box:
     height: int
 
 
-def _whole_box(square: Square, size: int) -> _Box:
+def _truncated_box(square: Square, size: int) -> _Box:
     """The square's corners cut off towards zero, as the reference does it."""
     upright = Square(centre=square.centre, side=square.side)
     corners = np.array([[1.0, 1.0], [size + 1.0, size + 1.0]])

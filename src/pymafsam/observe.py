@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pymafsam.errors import BadInput
-from pymafsam.geometry.camera import whole_picture
+from pymafsam.geometry.camera import picture_camera
 from pymafsam.masks import Segmenter
 from pymafsam.masks.prompts import check, for_person
 from pymafsam.masks.tidy import alone, bounds
@@ -53,7 +53,7 @@ class Observer:
                 people = self.look_again(frame, people, masks)
         return Observation(
             frame=frame,
-            camera=whole_picture(frame.size, self.focal or frame.focal),
+            camera=picture_camera(frame.size, self.focal or frame.focal),
             people=tuple(people),
             masks=tuple(masks),
         )

@@ -16,7 +16,7 @@ CENTRE, RADIUS = np.array([150.0, 90.0]), 40.0
 
 @pytest.fixture(scope="module")
 def segmenter():
-    if not (catalogue.here("mobilesam-encoder") and catalogue.here("mobilesam-decoder")):
+    if not (catalogue.is_cached("mobilesam-encoder") and catalogue.is_cached("mobilesam-decoder")):
         pytest.skip("MobileSAM is not in the cache (pymafsam fetch)")
     return load_segmenter("mobilesam", threads=1)
 
@@ -65,7 +65,7 @@ def test_the_same_picture_gives_the_same_bits(segmenter):
 
 
 def test_another_graph_is_not_taken_for_the_decoder():
-    if not catalogue.here("mobilesam-encoder"):
+    if not catalogue.is_cached("mobilesam-encoder"):
         pytest.skip("MobileSAM is not in the cache (pymafsam fetch)")
     with pytest.raises(BadInput, match="not MobileSAM's decoder"):
         opened(catalogue.locate("mobilesam-encoder"))

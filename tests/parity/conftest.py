@@ -1,4 +1,7 @@
-"""The licensed data files cannot be here; the pack brings a generator of stand-ins for them."""
+"""Goldens of the reference: a few lie in the repository, the rest in a pack (``PYMAFSAM_PARITY``).
+
+The licensed data files cannot be here; the pack brings a generator of stand-ins for them.
+"""
 
 import hashlib
 import importlib.util
@@ -7,9 +10,34 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+COMMITTED = Path(__file__).resolve().parents[1] / "data" / "golden"
+
+
+class Golden(dict[str, np.ndarray]):
+    """Arrays by name; what only the whole pack has skips the test that asks for it."""
+
+    def __missing__(self, name: str) -> np.ndarray:
+        pytest.skip(f"{name} is in the whole pack only")
+
+
+@pytest.fixture(scope="session", params=["committed", "pack"])
+def golden_file(request: pytest.FixtureRequest) -> Callable[[str], Golden]:
+    """Opens a file of goldens by name: the few in the repository, then those of the pack."""
+    folder = COMMITTED
+    if request.param == "pack":
+        folder = request.getfixturevalue("parity_pack")
+
+    def load(name: str) -> Golden:
+        with np.load(folder / name, allow_pickle=False) as file:
+            return Golden(file)
+
+    return load
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import numpy as np
 from pymafsam.legacy import bank
 
 
-def test_the_2024_policy_draws_the_references_points(parity_pack):
-    golden = np.load(parity_pack / "mask_points.npz")
+def test_the_2024_policy_draws_the_references_points(golden_file):
+    golden = golden_file("mask_points.npz")
     points = bank.bank_points(golden["mask"], Random(int(golden["seed"])))
     np.testing.assert_array_equal(points, golden["points"])

@@ -42,7 +42,7 @@ def squares(rows) -> list[affine.Square]:
 def results(parity_pack, rows, official_state, smpl):
     """Our result rows for the pack's pictures with the pack's network."""
     state = {name: t.numpy() for name, t in official_state["pymaf"].items()}
-    understood = official.understand(state)
+    understood = official.convert_state_dict(state)
     made = weights.Checkpoint(architecture=understood.architecture, tensors=understood.tensors)
     network = weights.build(made, smpl)
     cut = [
@@ -57,7 +57,7 @@ def results(parity_pack, rows, official_state, smpl):
     seen = (geometry.project(found, last.camera).numpy() + 1) * crops.SIZE / 2
     out = []
     for name, square, places in zip(rows["imgname"], squares(rows), seen, strict=True):
-        back = affine.inverse(crops.continuous(square)[:2])
+        back = affine.inverse(crops.training_transform(square)[:2])
         keypoints = np.column_stack([affine.apply(back, places.astype(np.float64)), np.ones(17)])
         out.append(coco.result(picture_id(str(name)), keypoints, 1.0))
     return out

@@ -1,7 +1,5 @@
 """Crops, keypoint maps and boxes agree with the reference's to the last bit."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -19,9 +17,8 @@ ASKED_BACK = np.array([[1.0, 1.0], [225.0, 225.0], [50.7, 60.2], [-30.5, -3.3]])
 
 
 @pytest.fixture(scope="module")
-def golden(parity_pack: Path) -> dict[str, np.ndarray]:
-    with np.load(parity_pack / "image_ops.npz") as file:
-        return dict(file)
+def golden(golden_file) -> dict[str, np.ndarray]:
+    return golden_file("image_ops.npz")
 
 
 def square(golden: dict[str, np.ndarray], index: int, *, turned: bool = True) -> affine.Square:
@@ -56,7 +53,7 @@ def test_keypoints_come_back_as_whole_numbers(golden, index):
 
 @pytest.mark.parametrize("index", CROPS)
 def test_the_unrounded_map_is_the_references(golden, index):
-    found = crops.continuous(square(golden, index))
+    found = crops.training_transform(square(golden, index))
     np.testing.assert_allclose(found, golden[f"get_transform{index}"], atol=1e-9)
 
 
@@ -80,13 +77,13 @@ def test_keypoints_follow_the_video_crop(golden, index):
 
 def test_coco_keypoints_go_back_to_the_picture_without_rounding(golden):
     x, y, scale = map(float, golden["tp_args"])
-    there = crops.continuous(affine.Square(centre=(x, y), side=200 * scale))[:2]
+    there = crops.training_transform(affine.Square(centre=(x, y), side=200 * scale))[:2]
     found = affine.apply(affine.inverse(there), golden["tp_in"])
     np.testing.assert_allclose(found, golden["tp_out"], atol=1e-9)
 
 
 def test_boxes_of_a_keypoint_track_are_the_references(golden):
-    track = boxes.of_keypoints(golden["sb_kps"])
+    track = boxes.boxes_from_keypoints(golden["sb_kps"])
     assert (track.first, track.end) == tuple(golden["sb_range"])
     np.testing.assert_allclose(track.rows, golden["sb_params"], atol=1e-9)
     np.testing.assert_allclose(boxes.smooth(track.rows), golden["sb_smooth"], atol=1e-9)
@@ -111,7 +108,7 @@ def test_mirrored_poses_are_the_references(golden):
 
 def test_turned_poses_are_the_references(golden):
     root = rotation.from_axis_angle(golden["rot_aa_in"])
-    found = rotation.to_axis_angle(mirror.turned(root, float(golden["rot_aa_deg"])))
+    found = rotation.to_axis_angle(mirror.rotate_root(root, float(golden["rot_aa_deg"])))
     np.testing.assert_allclose(found, golden["rot_aa_out"], atol=1e-6)
 
 

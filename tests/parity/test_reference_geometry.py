@@ -1,7 +1,5 @@
 """Rotations, projections and cameras agree with the reference's."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -18,9 +16,8 @@ CROP = Camera(focal=5000.0, centre=(112.0, 112.0), size=(224, 224))
 
 
 @pytest.fixture(scope="module")
-def golden(parity_pack: Path) -> dict[str, np.ndarray]:
-    with np.load(parity_pack / "unit_geometry.npz") as file:
-        return dict(file)
+def golden(golden_file) -> dict[str, np.ndarray]:
+    return golden_file("unit_geometry.npz")
 
 
 def tensor(array: np.ndarray):
@@ -87,7 +84,7 @@ def test_translations_are_estimated_the_same(golden):
         golden["est_S"], golden["est_j2d"], golden["est_out"], strict=True
     ):
         used = slice(25, 49)  # the reference looks at the second half of its 49 joints
-        found = cameras.translation_that_shows(points[used], seen[used, :2], seen[used, 2], CROP)
+        found = cameras.estimate_translation(points[used], seen[used, :2], seen[used, 2], CROP)
         np.testing.assert_allclose(found, wanted, atol=1e-5, rtol=1e-5)
 
 
@@ -100,7 +97,7 @@ def weak(row: np.ndarray, box: np.ndarray) -> WeakCamera:
 
 def test_crop_cameras_become_picture_cameras_as_in_the_video_demo(golden):
     width, height = map(int, golden["cropcam_wh"])
-    picture = cameras.whole_picture((width, height), focal=5000.0)
+    picture = cameras.picture_camera((width, height), focal=5000.0)
     rows = zip(
         golden["cropcam_cam"],
         golden["cropcam_bbox"],
@@ -110,7 +107,7 @@ def test_crop_cameras_become_picture_cameras_as_in_the_video_demo(golden):
     )
     for row, box, stretched, translation in rows:
         found = weak(row, box)
-        np.testing.assert_allclose(cameras.stretched(found, (width, height)), stretched, **CLOSE)
+        np.testing.assert_allclose(cameras.orig_cam(found, (width, height)), stretched, **CLOSE)
         np.testing.assert_allclose(cameras.translation_of(found, picture), translation, rtol=1e-6)
 
 
@@ -137,4 +134,4 @@ def test_no_confident_keypoint_is_an_error_with_a_reason_not_a_singular_matrix(g
     """docs/parity.md: the reference raises numpy's LinAlgError here."""
     points, seen = golden["est_S"][0], golden["est_j2d"][0]
     with pytest.raises(BadInput, match="at least two"):
-        cameras.translation_that_shows(points, seen[:, :2], np.zeros(len(seen)), CROP)
+        cameras.estimate_translation(points, seen[:, :2], np.zeros(len(seen)), CROP)

@@ -35,7 +35,7 @@ def checkpoint(official_state):
 
 
 def as_checkpoint(state) -> weights.Checkpoint:
-    understood = official.understand({name: t.numpy() for name, t in state.items()})
+    understood = official.convert_state_dict({name: t.numpy() for name, t in state.items()})
     return weights.Checkpoint(architecture=understood.architecture, tensors=understood.tensors)
 
 
@@ -213,7 +213,7 @@ def test_every_official_name_is_accounted_for(official_state, parity_pack, varia
     listed = {line.split("\t")[0]: line.split("\t")[1] for line in lines}
     state = official_state[variant]
     assert set(state) == set(listed)
-    understood = official.understand({name: t.numpy() for name, t in state.items()})
+    understood = official.convert_state_dict({name: t.numpy() for name, t in state.items()})
     kept = set(official.PYMAF_NAMES)
     for name in listed:
         renamed = any(name.startswith(prefix) for prefix in kept)

@@ -33,7 +33,7 @@ def test_maps_between_crop_and_picture_invert(square, points):
 @given(squares)
 def test_the_exact_map_stays_within_two_pixels_of_the_unrounded_one(square):
     corners = np.array([[0.0, 0.0], [224.0, 0.0], [0.0, 224.0], [224.0, 224.0]])
-    unrounded = affine.inverse(crops.continuous(square)[:2])
+    unrounded = affine.inverse(crops.training_transform(square)[:2])
     apart = affine.apply(crops.to_frame(square), corners) - affine.apply(unrounded, corners)
     assert np.abs(apart).max() < 3
 
@@ -99,7 +99,7 @@ def test_squares_without_a_pixel_are_refused(side):
 @pytest.mark.parametrize("box", [(5, 5, 5, 5), (9, 0, 3, 5), (0, 0, np.nan, 4)])
 def test_boxes_without_extent_are_refused(box):
     with pytest.raises(BadInput, match="x0 < x1"):
-        crops.around(np.array(box, np.float32))
+        crops.square_around(np.array(box, np.float32))
 
 
 @given(
@@ -128,9 +128,9 @@ def test_poses_mirrored_twice_are_not_mirrored(pose):
 @given(st.floats(-180, 180))
 def test_turning_a_pose_turns_its_points_as_the_crop_does(degrees):
     point = np.array([0.4, -0.7, 0.2])
-    turned = mirror.turned(np.eye(3), degrees) @ point
+    turned = mirror.rotate_root(np.eye(3), degrees) @ point
     # A picture's content turned by the same angle about the middle of the square.
     square = affine.Square(centre=(112.0, 112.0), side=224.0, angle=np.deg2rad(degrees))
-    moved = affine.apply(crops.continuous(square)[:2], point[:2] * 100 + 112) - 112
+    moved = affine.apply(crops.training_transform(square)[:2], point[:2] * 100 + 112) - 112
     np.testing.assert_allclose(turned[:2] * 100, moved, atol=1e-9)
     assert turned[2] == pytest.approx(point[2])

@@ -19,7 +19,7 @@ from pymafsam.records import Camera, Person, Pose
 
 FIT = KeypointFit(body.load("anny24"))
 SIZE = (640, 480)
-VIEW = camera.whole_picture(SIZE)
+VIEW = camera.picture_camera(SIZE)
 SEEDS = st.integers(0, 2**31)
 
 

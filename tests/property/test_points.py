@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pymafsam import crops, points
 from pymafsam.errors import BadInput
 from pymafsam.geometry import affine
-from pymafsam.legacy.bank import bank_points, from_bank
+from pymafsam.legacy.bank import from_bank
 
 SIDE = crops.SIZE
 
@@ -176,9 +176,3 @@ def test_a_seeded_bank_starts_where_the_2024_code_would(seed, count, rows):
 def test_rows_that_a_bank_does_not_have_are_refused(wish):
     with pytest.raises(BadInput):
         from_bank(np.zeros((10, 441, 2)), **wish)
-
-
-def test_the_2024_selector_is_the_references(parity_pack):
-    with np.load(parity_pack / "mask_points.npz") as golden:
-        drawn = bank_points(golden["mask"], random.Random(int(golden["seed"])))
-        np.testing.assert_array_equal(drawn, golden["points"])

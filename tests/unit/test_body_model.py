@@ -7,7 +7,7 @@ import pytest
 
 from pymafsam import body
 from pymafsam.errors import BadInput, BadUsage
-from pymafsam.geometry.camera import project, translation_of, whole_picture
+from pymafsam.geometry.camera import picture_camera, project, translation_of
 from pymafsam.geometry.joints import LAYOUTS
 from pymafsam.geometry.rotation import from_axis_angle
 from pymafsam.records import Person, Pose
@@ -154,7 +154,7 @@ def standing(x=0.3, y=-0.2, z=4.0):
 
 def test_a_placed_person_stands_upright_before_the_camera_and_faces_it(anny24):
     pose, translation = standing()
-    camera = whole_picture((640, 480))
+    camera = picture_camera((640, 480))
     person = Person(box=np.array([300.0, 100.0, 400.0, 300.0]), score=0.9)
     placed = body.place(anny24, pose, translation, camera, person, 0.7)
     assert placed.score == 0.7
@@ -174,7 +174,7 @@ def test_a_placed_person_stands_upright_before_the_camera_and_faces_it(anny24):
 
 def test_the_weak_camera_of_a_placed_person_leads_back_to_its_translation(anny24):
     pose, translation = standing()
-    camera = whole_picture((640, 480))
+    camera = picture_camera((640, 480))
     person = Person(box=np.array([300.0, 100.0, 400.0, 300.0]), score=0.9)
     weak = body.place(anny24, pose, translation, camera, person, 0.7).weak_camera
     assert weak is not None
@@ -186,6 +186,6 @@ def test_a_detectors_confidence_is_kept_with_the_keypoints(anny24):
     pose, translation = standing()
     keypoints = np.random.default_rng(8).uniform(size=(33, 3))
     person = Person(box=np.zeros(4), score=0.9, keypoints=keypoints)
-    placed = body.place(anny24, pose, translation, whole_picture((640, 480)), person, 0.7)
+    placed = body.place(anny24, pose, translation, picture_camera((640, 480)), person, 0.7)
     order = [LAYOUTS["blazepose33"].index(name) for name in LAYOUTS["coco17"]]
     np.testing.assert_allclose(placed.keypoints_2d["coco17"][:, 2], keypoints[order, 2])

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pymafsam.geometry.camera import project, translation_of, weak_camera, whole_picture
+from pymafsam.geometry.camera import picture_camera, project, translation_of, weak_camera
 
 
 @given(
@@ -14,14 +14,14 @@ from pymafsam.geometry.camera import project, translation_of, weak_camera, whole
     st.floats(0, 480),
 )
 def test_weak_camera_and_translation_are_inverse(translation, half, x, y):
-    camera = whole_picture((640, 480))
+    camera = picture_camera((640, 480))
     box = (x - half, y - half, x + half, y + half)
     weak = weak_camera(np.array(translation), box, camera)
     np.testing.assert_allclose(translation_of(weak, camera), translation, atol=1e-9)
 
 
 def test_a_flat_body_is_seen_alike_by_both_cameras():
-    camera = whole_picture((640, 480), focal=900.0)
+    camera = picture_camera((640, 480), focal=900.0)
     translation = np.array([0.4, -0.2, 5.0])
     body = np.array([[0.3, 0.8, 0.0], [-0.5, -0.1, 0.0]])
     box = (250.0, 60.0, 490.0, 300.0)

@@ -238,9 +238,9 @@ def test_fetches_at_the_same_time_all_succeed(world):
 
 def test_a_damaged_file_in_the_cache_is_noticed(world):
     path = catalogue.locate("small")
-    assert catalogue.sound("small")
+    assert catalogue.is_intact("small")
     path.write_bytes(b"damaged")
-    assert not catalogue.sound("small")
+    assert not catalogue.is_intact("small")
 
 
 def test_an_unknown_network_gets_a_suggestion():

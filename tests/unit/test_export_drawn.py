@@ -6,13 +6,13 @@ import numpy as np
 
 from pymafsam import body, export
 from pymafsam.export.pictures import LEAST_DRAWN
-from pymafsam.geometry.camera import whole_picture
+from pymafsam.geometry.camera import picture_camera
 from pymafsam.records import Person, Pose, Scene
 
 
 def test_an_untrusted_body_is_in_the_numbers_but_not_in_the_picture(tmp_path):
     model = body.load("anny24")
-    camera = whole_picture((160, 120))
+    camera = picture_camera((160, 120))
     upright = np.tile(np.eye(3, dtype=np.float32), (24, 1, 1))
     upright[0] = np.diag([1.0, -1.0, -1.0])
     pose = Pose(rotations=upright, betas=np.zeros(10, np.float32))

@@ -29,7 +29,7 @@ from pymafsam.records import Body, Frame, Mask, Observation, Person, Pose
 
 FIT = KeypointFit(body.load("anny24"))
 SIZE = (640, 480)
-VIEW = camera.whole_picture(SIZE)
+VIEW = camera.picture_camera(SIZE)
 
 
 def standing(depth: float = 5.0, yaw: float = 0.4, height: float = 0.0) -> State:

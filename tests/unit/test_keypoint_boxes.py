@@ -17,7 +17,7 @@ def track(frames: int) -> np.ndarray:
 def test_gaps_are_bridged_in_a_straight_line():
     keypoints = track(5)
     keypoints[1:4, :, 2] = 0
-    rows = boxes.of_keypoints(keypoints).rows
+    rows = boxes.boxes_from_keypoints(keypoints).rows
     np.testing.assert_allclose(rows, np.linspace(rows[0], rows[4], 5))
 
 
@@ -25,14 +25,14 @@ def test_frames_before_and_after_the_sightings_are_dropped():
     keypoints = track(8)
     keypoints[:2, :, 2] = 0.3
     keypoints[6:, :, 2] = 0
-    found = boxes.of_keypoints(keypoints)
+    found = boxes.boxes_from_keypoints(keypoints)
     assert (found.first, found.end, len(found.rows)) == (2, 6, 4)
 
 
 def test_a_single_keypoint_is_no_box():
     keypoints = track(3)
     keypoints[1, 1:, 2] = 0
-    assert np.isfinite(boxes.of_keypoints(keypoints).rows).all()
+    assert np.isfinite(boxes.boxes_from_keypoints(keypoints).rows).all()
 
 
 def test_smoothing_leaves_what_stands_still_except_at_the_ends():
@@ -44,4 +44,4 @@ def test_a_track_without_sightings_is_refused():
     keypoints = track(4)
     keypoints[..., 2] = 0
     with pytest.raises(BadInput, match="No frame"):
-        boxes.of_keypoints(keypoints)
+        boxes.boxes_from_keypoints(keypoints)

@@ -87,7 +87,7 @@ def job(
 ) -> Observation:
     frame = picture(seed)
     masks = tuple(mask_over(p.box, frame) if masked else None for p in people)
-    shot = camera.whole_picture(frame.size, focal)
+    shot = camera.picture_camera(frame.size, focal)
     return Observation(frame=frame, people=tuple(people), masks=masks, camera=shot)
 
 
@@ -133,7 +133,7 @@ def test_an_exported_network_runs_without_torch(files):
         "network = estimator.load(body.load('anny24'), options)\n"
         "frame = Frame(pixels=np.zeros((90, 80, 3), np.uint8), name='x')\n"
         "who = Person(box=np.array([10, 10, 60, 80], np.float32), score=0.5)\n"
-        "shot = camera.whole_picture(frame.size)\n"
+        "shot = camera.picture_camera(frame.size)\n"
         "seen = Observation(frame=frame, camera=shot, people=(who,), masks=(None,))\n"
         "found = next(network.estimate([seen]))\n"
         "sys.exit(0 if np.isfinite(found[0].mesh.vertices).all() else 'not finite')"
@@ -217,9 +217,9 @@ def test_the_seed_chooses_the_row_of_the_bank():
 def disagreement(found: Body, one: Observation) -> np.ndarray:
     """Crop camera against whole-picture camera at the joints, in shares of the crop's side."""
     weak = found.weak_camera
-    cut = crops.crop(one.frame.pixels, crops.around(found.person.box))
+    cut = crops.crop(one.frame.pixels, crops.square_around(found.person.box))
     row = np.array([weak.scale, *weak.shift])
-    near = est.seen_in_picture(found.mesh.joints.astype(np.float64), row, cut)
+    near = est.project_to_picture(found.mesh.joints.astype(np.float64), row, cut)
     far = camera.project(found.mesh.joints + found.translation, one.camera)
     return np.linalg.norm(near - far, axis=1) / (weak.crop_box[2] - weak.crop_box[0])
 

@@ -154,7 +154,7 @@ def test_folding_normalisation_away_changes_rounding_alone(network, images):
     with torch.no_grad():
         network.backbone.bn1.running_mean.uniform_(-0.2, 0.2)
         network.backbone.bn1.running_var.uniform_(0.5, 2)
-    quick = inference.prepared(network)
+    quick = inference.prepare(network)
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in quick.modules())
     found = quick(images, grid(3)).rounds[-1].vertices
     np.testing.assert_allclose(found, last(network, images, grid(3)), atol=2e-5)

@@ -6,7 +6,7 @@ import numpy as np
 
 from pymafsam import body, render
 from pymafsam.files.atomic import writing
-from pymafsam.geometry.camera import whole_picture
+from pymafsam.geometry.camera import picture_camera
 from pymafsam.geometry.joints import SMPL24
 from pymafsam.geometry.rotation import from_axis_angle
 from pymafsam.records import Person, Pose, Scene
@@ -55,7 +55,7 @@ def write(folder: Path, model: body.BodyModel) -> None:
 
 
 def _row(model: body.BodyModel, people: list, *, step: float, size: tuple[int, int]) -> np.ndarray:
-    camera = whole_picture(size, focal=DISTANCE * size[0] / (step * len(people)))
+    camera = picture_camera(size, focal=DISTANCE * size[0] / (step * len(people)))
     bodies = []
     for k, (turns, betas) in enumerate(people):
         place = np.array([(k + 0.5 - len(people) / 2) * step, 0.0, DISTANCE])

@@ -7,7 +7,15 @@
 
 from pathlib import Path
 
-from pymafsam.body.model import BodyModel, Regressor, keypoints, place, regress, regressor, skin
+from pymafsam.body.model import (
+    BodyModel,
+    KeypointRegressor,
+    keypoints,
+    place,
+    regress,
+    regressor,
+    skin,
+)
 from pymafsam.registry import Table
 
 BODIES = Table(
@@ -23,7 +31,7 @@ BODIES = Table(
 __all__ = [
     "BODIES",
     "BodyModel",
-    "Regressor",
+    "KeypointRegressor",
     "keypoints",
     "load",
     "place",

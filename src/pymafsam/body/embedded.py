@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pymafsam.body.model import BodyModel, Regressor
+from pymafsam.body.model import BodyModel, KeypointRegressor
 
 REGRESSOR = "regressor_{}_{}"
 
@@ -40,7 +40,7 @@ def from_arrays(name: str, content: Mapping[str, np.ndarray]) -> BodyModel:
         joints_template=content["joints_template"],
         joints_dirs=content["joints_dirs"],
         regressors={
-            layout: Regressor(
+            layout: KeypointRegressor(
                 vertices=content[REGRESSOR.format(layout, "vertices")],
                 weights=content[REGRESSOR.format(layout, "weights")],
             )

@@ -23,7 +23,7 @@ PART_OF_J24 = ("coco17", "lsp14")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Regressor:
+class KeypointRegressor:
     """Keypoints as sparse convex combinations of vertices; short rows end in zero weights.
 
     Sets that mean joints of the skeleton itself (SMPL's ``j24``, ``j49``) count on behind the
@@ -53,7 +53,7 @@ class BodyModel:
     faces: Int[np.ndarray, "faces 3"]
     joints_template: Float[np.ndarray, "joints 3"]
     joints_dirs: Float[np.ndarray, "joints 3 betas"]
-    regressors: Mapping[str, Regressor]
+    regressors: Mapping[str, KeypointRegressor]
     anchors: Int[np.ndarray, "anchors"]
     part: Int[np.ndarray, "vertices"]
     uv: Float[np.ndarray, "vertices 2"]
@@ -133,7 +133,7 @@ def _rest(model: BodyModel, turns: np.ndarray, betas: np.ndarray, chosen) -> np.
     return rest + _moved(model.pose_dirs[chosen], bent)
 
 
-def regressor(model: BodyModel, layout: str) -> Regressor:
+def regressor(model: BodyModel, layout: str) -> KeypointRegressor:
     """The model's rows for a layout. Raises BadUsage when it has none."""
     if layout not in model.regressors:
         raise BadUsage(

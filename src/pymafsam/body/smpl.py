@@ -2,14 +2,14 @@
 
 The 24 joints of the skeleton, 21 single vertices (face, feet, finger tips), 9 points of
 ``J_regressor_extra.npy``. Skeleton joints are written as vertex ids past the last vertex, see
-``model.Regressor``.
+``model.KeypointRegressor``.
 """
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from pymafsam.body.model import Regressor
+from pymafsam.body.model import KeypointRegressor
 from pymafsam.geometry.joints import COCO17, FEET6, LSP14, SMPL24, mapping
 
 VERTICES = {
@@ -37,7 +37,7 @@ def regressors(
     extra: np.ndarray | None,
     h36m: np.ndarray | None,
     vertices: int = VERTEX_COUNT,
-) -> Mapping[str, Regressor]:
+) -> Mapping[str, KeypointRegressor]:
     """The keypoint sets of an SMPL body, as far as its files go.
 
     ``coco17``, ``feet6``, ``lsp14``, ``h36m17`` are combinations of vertices alone, so that a fit
@@ -48,7 +48,7 @@ def regressors(
     """
     on_surface = _rows(skeleton)
     picked = [_row([vertex]) for vertex in VERTICES.values()]
-    out: dict[str, Regressor] = {"rest24": packed(on_surface)}
+    out: dict[str, KeypointRegressor] = {"rest24": packed(on_surface)}
     if vertices == VERTEX_COUNT:
         out |= _named(on_surface, picked, None if extra is None else _rows(extra))
         if extra is not None:
@@ -62,7 +62,9 @@ def regressors(
     return out
 
 
-def _named(skeleton: list[Row], picked: list[Row], extra: list[Row] | None) -> dict[str, Regressor]:
+def _named(
+    skeleton: list[Row], picked: list[Row], extra: list[Row] | None
+) -> dict[str, KeypointRegressor]:
     """Layouts by their joints' names, of vertices alone."""
     by_name = dict(zip(SMPL24, skeleton, strict=True))
     by_name |= dict(zip(VERTICES, picked, strict=True))
@@ -83,11 +85,11 @@ def _rows(matrix: np.ndarray) -> list[Row]:
     return [(np.flatnonzero(row), row[np.flatnonzero(row)]) for row in matrix]
 
 
-def packed(rows: list[Row]) -> Regressor:
+def packed(rows: list[Row]) -> KeypointRegressor:
     """Rows of different lengths as one regressor; short ones end in zero weights."""
     most = max(1, *(len(ids) for ids, _ in rows))
     vertices = np.zeros((len(rows), most), np.int32)
     weights = np.zeros((len(rows), most), np.float32)
     for i, (ids, values) in enumerate(rows):
         vertices[i, : len(ids)], weights[i, : len(ids)] = ids, values
-    return Regressor(vertices=vertices, weights=weights)
+    return KeypointRegressor(vertices=vertices, weights=weights)

@@ -81,7 +81,7 @@ def networks(options: Options) -> Iterator[Finding]:
         if not asset.path.is_file():
             says = f"{asset.does}. Get it: pymafsam fetch {asset.name}"
             yield Finding(asset.name, False, says)
-        elif not catalogue.sound(asset.name):
+        elif not catalogue.is_intact(asset.name):
             says = f"{asset.path} is damaged: remove it and run pymafsam fetch {asset.name}"
             yield Finding(asset.name, False, says)
         else:

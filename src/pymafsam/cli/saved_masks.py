@@ -34,7 +34,7 @@ def square_of(inside: Inside, box: np.ndarray | None) -> affine.Square:
     """The square that the network would cut for this person."""
     if box is None:
         box = bounds(inside)
-    return crops.around(np.asarray(box, float))
+    return crops.square_around(np.asarray(box, float))
 
 
 def save_jpeg(pixels: Pixels, path: Path, quality: int) -> None:

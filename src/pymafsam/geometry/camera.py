@@ -20,7 +20,7 @@ CROP_FOCAL = 5000.0  # pixels of the crop
 CROP_SIDE = 224
 
 
-def whole_picture(size: tuple[int, int], focal: float | None = None) -> Camera:
+def picture_camera(size: tuple[int, int], focal: float | None = None) -> Camera:
     """The picture's camera; without ``focal`` (pixels) the picture's diagonal is assumed."""
     width, height = size
     if focal is None:
@@ -71,7 +71,7 @@ def translation_of(weak: WeakCamera, camera: Camera) -> Float[np.ndarray, "3"]:
     )
 
 
-def stretched(weak: WeakCamera, size: tuple[int, int]) -> Float[np.ndarray, "4"]:
+def orig_cam(weak: WeakCamera, size: tuple[int, int]) -> Float[np.ndarray, "4"]:
     """The crop's camera for the whole picture: (sx, sy, tx, ty), a scale per axis.
 
     Both axes of the picture run from -1 to 1; PyMAF's video results call it ``orig_cam``.
@@ -82,7 +82,7 @@ def stretched(weak: WeakCamera, size: tuple[int, int]) -> Float[np.ndarray, "4"]
     return np.array([weak.scale * side / size[0], weak.scale * side / size[1], x, y])
 
 
-def translation_that_shows(
+def estimate_translation(
     points: Float[np.ndarray, "points 3"],
     seen: Float[np.ndarray, "points 2"],
     weights: Float[np.ndarray, "points"],

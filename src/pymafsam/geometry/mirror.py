@@ -36,7 +36,7 @@ def axis_angles(
     return pose[..., flip_permutation(layout), :] * signs
 
 
-def turned(root: Matrices, degrees: float) -> Matrices:
+def rotate_root(root: Matrices, degrees: float) -> Matrices:
     """The root's rotation after the picture's content was turned counter-clockwise.
 
     Camera axes have y down, so that is about -z.

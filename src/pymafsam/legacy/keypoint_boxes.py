@@ -24,7 +24,9 @@ class Track:
     end: int
 
 
-def of_keypoints(keypoints: Float[np.ndarray, "frames keypoints 3"], seen: float = SEEN) -> Track:
+def boxes_from_keypoints(
+    keypoints: Float[np.ndarray, "frames keypoints 3"], seen: float = SEEN
+) -> Track:
     """Boxes about the keypoints with confidence above ``seen``; x, y in picture pixels.
 
     Frames before the first and after the last sighting are dropped, gaps between are interpolated.

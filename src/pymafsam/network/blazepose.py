@@ -109,7 +109,7 @@ class BlazePose(nn.Module):
         self.register_buffer("mean", torch.tensor(crops.MEAN).reshape(3, 1, 1), persistent=False)
         deviation = torch.tensor(crops.DEVIATION).reshape(3, 1, 1)
         self.register_buffer("deviation", deviation, persistent=False)
-        self.stem = nn.ModuleList([_dense(3, 24, 3, 2), _each(24, 3), _dense(24, plan.stem)])
+        self.stem = nn.ModuleList([_dense(3, 24, 3, 2), _depthwise(24, 3), _dense(24, plan.stem)])
         self.stages = nn.ModuleList()
         self.sides = nn.ModuleList()
         inputs = plan.stem
@@ -117,11 +117,11 @@ class BlazePose(nn.Module):
             self.stages.append(nn.ModuleList())
             for block in blocks:
                 for _ in range(block.repeat):
-                    self.stages[-1].append(Narrowing(inputs, block))  # type: ignore[operator]
+                    self.stages[-1].append(InvertedResidual(inputs, block))  # type: ignore[operator]
                     inputs = block.out
             if len(self.stages) < len(plan.stages):
-                self.sides.append(nn.ModuleList([_each(inputs, 3), _dense(inputs, CHANNELS)]))
-        top = [_dense(inputs, plan.top), _each(plan.top, 3), _each(plan.top, 3)]
+                self.sides.append(nn.ModuleList([_depthwise(inputs, 3), _dense(inputs, CHANNELS)]))
+        top = [_dense(inputs, plan.top), _depthwise(plan.top, 3), _depthwise(plan.top, 3)]
         self.top = nn.ModuleList([*top, _dense(plan.top, CHANNELS)])
 
     def forward(
@@ -143,17 +143,17 @@ class BlazePose(nn.Module):
                 seen.append(_all(self.sides[index], x))
         maps = [_all(self.top, x)]
         for side in reversed(seen):
-            maps.append(doubled(maps[-1]) + side)
+            maps.append(upsampled(maps[-1]) + side)
         return maps[1], maps[2], maps[3]
 
 
-class Narrowing(nn.Module):
+class InvertedResidual(nn.Module):
     """An inverted residual: the input is added where shape and stride allow."""
 
     def __init__(self, inputs: int, block: Block):
         super().__init__()
         self.widen = _dense(inputs, block.wide)
-        self.filter = _each(block.wide, block.kernel, block.stride)
+        self.filter = _depthwise(block.wide, block.kernel, block.stride)
         self.narrow = _dense(block.wide, block.out)
         self.adds = block.stride == 1 and inputs == block.out
 
@@ -166,7 +166,7 @@ def relu6(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
     return functional.relu6(x)
 
 
-def doubled(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h2 w2"]:
+def upsampled(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h2 w2"]:
     """Twice as wide and high, bilinear between pixel centres."""
     return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
@@ -249,7 +249,7 @@ def _dense(inputs: int, outputs: int, kernel: int = 1, stride: int = 1) -> nn.Co
     return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2)
 
 
-def _each(channels: int, kernel: int, stride: int = 1) -> nn.Conv2d:
+def _depthwise(channels: int, kernel: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(channels, channels, kernel, stride, kernel // 2, groups=channels)
 
 

@@ -18,7 +18,7 @@ from pymafsam.body import BodyModel, place
 from pymafsam.config import EstimatorOptions
 from pymafsam.errors import BadUsage
 from pymafsam.geometry import affine
-from pymafsam.geometry.camera import CROP_FOCAL, CROP_SIDE, translation_that_shows
+from pymafsam.geometry.camera import CROP_FOCAL, CROP_SIDE, estimate_translation
 from pymafsam.network import runtime
 from pymafsam.network.runtime import Result, Runner
 from pymafsam.network.sampler import PointSampler
@@ -89,7 +89,7 @@ class NetworkEstimator:
 
     def _seats(self, observation: Observation) -> Iterator[_Seat]:
         for person, mask in zip(observation.people, observation.masks, strict=True):
-            square = crops.around(person.box)
+            square = crops.square_around(person.box)
             cut = crops.crop(observation.frame.pixels, square, CROP_SIDE)
             seen = None if mask is None else crops.cut_labels(mask.inside, square, CROP_SIDE)
             yield _Seat(person, mask, observation.camera, cut, self.sampler(seen))
@@ -108,15 +108,15 @@ class NetworkEstimator:
     def _body(self, result: Result, row: int, seat: _Seat) -> Body:
         weak = weak_camera_of(result.camera[row], seat.crop)
         joints = result.joints[row].astype(np.float64)
-        seen = seen_in_picture(joints, result.camera[row], seat.crop)
+        seen = project_to_picture(joints, result.camera[row], seat.crop)
         everywhere = np.ones(len(joints))
         body = place(
             self.model,
             Pose(rotations=result.rotations[row], betas=result.betas[row]),
-            translation_that_shows(joints, seen, everywhere, seat.camera),
+            estimate_translation(joints, seen, everywhere, seat.camera),
             seat.camera,
             seat.person,
-            trust(seat.person),
+            body_score(seat.person),
             seat.mask,
             mesh=Mesh(vertices=result.vertices[row], joints=result.joints[row]),
         )
@@ -150,7 +150,7 @@ def weak_camera_of(camera: Float[np.ndarray, "3"], crop: Crop) -> WeakCamera:
     return WeakCamera(scale=scale, shift=(x, y), crop_box=(x0, y0, x1, y1))
 
 
-def seen_in_picture(
+def project_to_picture(
     points: Float[np.ndarray, "points 3"], camera: Float[np.ndarray, "3"], crop: Crop
 ) -> Float[np.ndarray, "points 2"]:
     """Metres (body axes) -> picture pixels through the crop's own camera."""
@@ -160,7 +160,7 @@ def seen_in_picture(
     return affine.apply(crop.to_frame, spread + CROP_SIDE / 2)
 
 
-def trust(person: Person) -> float:
+def body_score(person: Person) -> float:
     """How far the body may be trusted, 0..1: how surely its person and keypoints were seen."""
     if person.keypoints is None:
         return float(np.clip(person.score, 0, 1))

@@ -11,14 +11,14 @@ from torch import Tensor
 from pymafsam.body import BodyModel
 from pymafsam.network.architecture import Architecture
 from pymafsam.network.backbone import ResNet50
-from pymafsam.network.pymaf import BodyLoop, Output
+from pymafsam.network.pymaf import MeshRegressor, Output
 from pymafsam.network.regressor import Regressor
 
 FEATURES = 2048
 ROUNDS = 3
 
 
-class HMR(BodyLoop):
+class HMR(MeshRegressor):
     """Normalised crops [b 3 224 224] -> bodies; points are accepted and not looked at."""
 
     def __init__(

@@ -10,18 +10,20 @@ from torch import nn
 from torch.nn.utils import fusion
 
 from pymafsam.errors import BadUsage
-from pymafsam.network.pymaf import BodyLoop
+from pymafsam.network.pymaf import MeshRegressor
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
-def prepared(network: BodyLoop, device: str = "cpu", precision: str = "float32") -> BodyLoop:
+def prepare(
+    network: MeshRegressor, device: str = "cpu", precision: str = "float32"
+) -> MeshRegressor:
     """A copy of ``network`` for inference on ``device``; the backbone computes in ``precision``.
 
     Readings, corrections and the body stay float32: they cost little and decide the result.
     """
     network = copy.deepcopy(network).eval().requires_grad_(False)
-    fold(network.backbone)
+    fold_batch_norm(network.backbone)
     network.backbone.to(PRECISIONS[precision])
     if device != "mps":  # there channels last is slower
         network.backbone.to(memory_format=torch.channels_last)
@@ -44,7 +46,7 @@ def choose_device(wanted: str = "auto") -> str:
     return wanted
 
 
-def fold(module: nn.Module) -> nn.Module:
+def fold_batch_norm(module: nn.Module) -> nn.Module:
     """Multiply every normalisation into the convolution before it, in place (evaluation only).
 
     Pairs are found by name (``conv1``, ``bn1``) or by order in a Sequential.

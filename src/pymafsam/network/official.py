@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pymafsam.body import BodyModel, Regressor, smpl
+from pymafsam.body import BodyModel, KeypointRegressor, smpl
 from pymafsam.errors import BadInput
 from pymafsam.network.architecture import Architecture
 from pymafsam.points import grid
@@ -52,7 +52,7 @@ LEFT_OUT: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Understood:
+class ConvertedState:
     """A foreign checkpoint in our names. ``left_out`` maps their names to the reason."""
 
     architecture: Architecture
@@ -60,7 +60,7 @@ class Understood:
     left_out: dict[str, str]
 
 
-def understand(theirs: Tensors) -> Understood:
+def convert_state_dict(theirs: Tensors) -> ConvertedState:
     """Names and shapes of PyMAF, PyMAFSAM or SPIN (HMR) turned into ours.
 
     Raises BadInput when it is none of them, or with a list of everything unknown and ambiguous.
@@ -73,7 +73,7 @@ def understand(theirs: Tensors) -> Understood:
     unknown = []
     for name, array in theirs.items():
         leaf = name.rpartition(".")[2]
-        if ours := renamed(name, NAMES[kind]):
+        if ours := translate_name(name, NAMES[kind]):
             tensors[ours] = array
         elif why := next((w for p, w in LEFT_OUT.items() if re.fullmatch(p, name)), None):
             left_out[name] = why
@@ -84,15 +84,15 @@ def understand(theirs: Tensors) -> Understood:
     if unknown:
         raise BadInput(
             f"This looks like a {kind} checkpoint, but {len(unknown)} entries are unknown:\n  "
-            f"{listed(unknown)}\n  Was the network changed before it was trained?"
+            f"{shortened(unknown)}\n  Was the network changed before it was trained?"
         )
     tensors |= _merged(theirs, shared, left_out)
-    return Understood(
+    return ConvertedState(
         architecture=_architecture(kind, theirs, tensors), tensors=tensors, left_out=left_out
     )
 
 
-def official(
+def to_official(
     tensors: Tensors, architecture: Architecture, model: BodyModel
 ) -> dict[str, np.ndarray]:
     """Our tensors in the official layout, with SMPL repeated in it as there.
@@ -104,11 +104,11 @@ def official(
             "Only PyMAF with the backbone resnet50 can be written in the official layout; this is "
             f"{architecture.network} with {architecture.backbone}."
         )
-    body = body_entries(model)
+    body = smpl_entries(model)
     back = {ours: theirs for theirs, ours in PYMAF_NAMES.items()}
     out = {}
     for name, array in tensors.items():
-        if theirs := renamed(name, back):
+        if theirs := translate_name(name, back):
             out[theirs] = array
     bank = tensors.get("bank")
     out["points_grid" if bank is None else "masks_points"] = (
@@ -117,14 +117,16 @@ def official(
     cuts = np.cumsum([6 * architecture.joints, architecture.betas])
     means = np.split(tensors["mean"], cuts, axis=1)
     for stage in STAGES:
-        out[f"maf_extractor.{stage}.Dmap"] = selection(tensors["anchors"], len(body["v_template"]))
+        out[f"maf_extractor.{stage}.Dmap"] = selection_matrix(
+            tensors["anchors"], len(body["v_template"])
+        )
         for leaf, mean in zip(MEAN, means, strict=True):
             out[f"regressor.{stage}.{leaf}"] = mean
         out |= {f"regressor.{stage}.smpl.{leaf}": array for leaf, array in body.items()}
     return out
 
 
-def body_entries(model: BodyModel) -> dict[str, np.ndarray]:
+def smpl_entries(model: BodyModel) -> dict[str, np.ndarray]:
     """What the official files hold under ``smpl.``, from SMPL's own body.
 
     Raises BadInput for a body that lacks parts of it.
@@ -136,7 +138,7 @@ def body_entries(model: BodyModel) -> dict[str, np.ndarray]:
             "J_regressor_extra.npy was not beside its file."
         )
     count = len(model.template)
-    points = matrix_of(model.regressors["j49"], count + len(model.parents))
+    points = dense_matrix(model.regressors["j49"], count + len(model.parents))
     extra = points[[int(np.flatnonzero(row == smpl.JOINTS49)[0]) for row in EXTRA_ROWS], :count]
     faces, parents = model.faces.astype(np.int64), model.parents.astype(np.int64)
     pose_dirs = model.pose_dirs.reshape(3 * count, -1).T
@@ -147,7 +149,7 @@ def body_entries(model: BodyModel) -> dict[str, np.ndarray]:
         "shapedirs": model.shape_dirs,
         "faces_tensor": faces,
         "v_template": model.template,
-        "J_regressor": matrix_of(model.regressors["rest24"], count),
+        "J_regressor": dense_matrix(model.regressors["rest24"], count),
         "posedirs": np.ascontiguousarray(pose_dirs),
         "parents": parents,
         "lbs_weights": model.weights,
@@ -156,27 +158,27 @@ def body_entries(model: BodyModel) -> dict[str, np.ndarray]:
     }
 
 
-def matrix_of(rows: Regressor, columns: int) -> np.ndarray:
+def dense_matrix(rows: KeypointRegressor, columns: int) -> np.ndarray:
     """Sparse rows as one dense float32 matrix."""
     out = np.zeros((len(rows.vertices), columns), np.float32)
     np.add.at(out, (np.arange(len(out))[:, None], rows.vertices), rows.weights)
     return out
 
 
-def renamed(name: str, prefixes: Mapping[str, str]) -> str | None:
+def translate_name(name: str, prefixes: Mapping[str, str]) -> str | None:
     """``name`` with the one prefix it has replaced; None when it has none of them."""
     head = next((prefix for prefix in prefixes if name.startswith(prefix)), None)
     return None if head is None else prefixes[head] + name[len(head) :]
 
 
-def selection(chosen: np.ndarray, vertices: int) -> np.ndarray:
+def selection_matrix(chosen: np.ndarray, vertices: int) -> np.ndarray:
     """Anchor ids as the dense matrix of ones and zeros that picks them."""
     out = np.zeros((len(chosen), vertices), np.float32)
     out[np.arange(len(chosen)), chosen] = 1
     return out
 
 
-def listed(names: Iterable[str], most: int = 12) -> str:
+def shortened(names: Iterable[str], most: int = 12) -> str:
     """Names, separated by commas; beyond ``most`` only their number."""
     names = list(names)
     rest = f" and {len(names) - most} more" if len(names) > most else ""
@@ -197,7 +199,7 @@ def _kind(theirs: Tensors) -> str:
             return kind
     raise BadInput(
         "This is no checkpoint of PyMAF, PyMAFSAM or SPIN: it has neither "
-        f"{' nor '.join(signs.values())}.\n  It begins with: {listed(theirs, 5) or 'nothing'}"
+        f"{' nor '.join(signs.values())}.\n  It begins with: {shortened(theirs, 5) or 'nothing'}"
     )
 
 
@@ -209,21 +211,21 @@ def _merged(
         first = theirs[names[0]]
         differing = [name for name in names[1:] if not np.array_equal(theirs[name], first)]
         if differing:
-            raise BadInput(f"{names[0]} and {listed(differing)} should be equal and are not.")
+            raise BadInput(f"{names[0]} and {shortened(differing)} should be equal and are not.")
         left_out |= dict.fromkeys(names[1:], f"the same as {names[0]}")
     missing = [leaf for leaf in MEAN if leaf not in shared]
     if missing:
-        raise BadInput(f"The mean person is missing: no {listed(missing)} in the file.")
+        raise BadInput(f"The mean person is missing: no {shortened(missing)} in the file.")
     parts = [np.asarray(theirs[shared[leaf][0]], np.float32).reshape(1, -1) for leaf in MEAN]
     out = {"mean": np.concatenate(parts, 1), "anchors": np.zeros(0, np.int64)}
     if "Dmap" in shared:
-        out["anchors"] = chosen_by(theirs[shared["Dmap"][0]])
+        out["anchors"] = selected_vertices(theirs[shared["Dmap"][0]])
     if "masks_points" in shared:
         out["bank"] = _bank(theirs[shared["masks_points"][0]])
     return out
 
 
-def chosen_by(matrix: np.ndarray) -> np.ndarray:
+def selected_vertices(matrix: np.ndarray) -> np.ndarray:
     """The vertex each row of a 0/1 matrix picks. Raises BadInput when it does anything else."""
     plain = matrix.ndim == 2 and bool(((matrix != 0).sum(1) == 1).all())
     if not plain or not (matrix.max(1) == 1).all():
@@ -248,7 +250,7 @@ def _architecture(kind: str, theirs: Tensors, tensors: Tensors) -> Architecture:
     wanted = [f"{prefix}{part}.weight" for part in _HEADS]
     missing = [n for n in wanted if n not in theirs or theirs[n].ndim != 2]
     if missing:
-        raise BadInput(f"Missing from the checkpoint, or no matrices: {listed(missing)}")
+        raise BadInput(f"Missing from the checkpoint, or no matrices: {shortened(missing)}")
     joints, betas = len(theirs[wanted[2]]) // 6, len(theirs[wanted[3]])
     sizes: dict = {"joints": joints, "betas": betas, "anchors": len(tensors["anchors"])}
     if kind == "hmr":

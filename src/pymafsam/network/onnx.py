@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from pymafsam.errors import BadUsage, MissingAsset
 from pymafsam.files.atomic import writing
-from pymafsam.network.inference import fold
-from pymafsam.network.pymaf import BodyLoop
+from pymafsam.network.inference import fold_batch_norm
+from pymafsam.network.pymaf import MeshRegressor
 from pymafsam.network.runtime import HEADER, OUTPUTS
 from pymafsam.network.weights import Checkpoint, build
 
@@ -26,7 +26,7 @@ OPSETS = range(16, 20)
 class _Flat(nn.Module):
     """The network with plain tensors in and out, in the order of ``runtime.OUTPUTS``."""
 
-    def __init__(self, network: BodyLoop):
+    def __init__(self, network: MeshRegressor):
         super().__init__()
         self.network = network
 
@@ -49,7 +49,7 @@ def export(checkpoint: Checkpoint, model, path: Path, opset: int = 17) -> None:
     if opset not in OPSETS:
         raise BadUsage(f"--opset must be {OPSETS[0]} to {OPSETS[-1]}; {opset} was given.")
     network = build(checkpoint, model)
-    fold(network.backbone)
+    fold_batch_norm(network.backbone)
     count = max(checkpoint.architecture.points, 1)
     example = (torch.zeros(2, 3, 224, 224), torch.zeros(2, count, 2))
     with writing(path) as temporary, torch.no_grad(), warnings.catch_warnings():

@@ -20,7 +20,7 @@ from pymafsam.network.architecture import Architecture
 from pymafsam.network.backbone import BACKBONES
 from pymafsam.network.dense import Dense, DenseHead
 from pymafsam.network.reading import Reader
-from pymafsam.network.regressor import Layout, Regressor
+from pymafsam.network.regressor import Regressor, StateLayout
 from pymafsam.network.skinning import SkinnedBody
 
 
@@ -60,7 +60,7 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class CachedEstimate:
     """An estimate and the tensors it was made from, with the count of writes to each."""
 
     sources: list[Tensor]
@@ -68,7 +68,7 @@ class Remembered:
     estimate: Estimate
 
     @classmethod
-    def of(cls, sources: list[Tensor], estimate: Estimate) -> "Remembered":
+    def of(cls, sources: list[Tensor], estimate: Estimate) -> "CachedEstimate":
         """Remember ``estimate`` as long as ``sources`` stay what they are."""
         return cls(sources, [_writes(t) for t in sources], estimate)
 
@@ -79,7 +79,7 @@ class Remembered:
         return same and untouched and (self.estimate.vertices is not None) == mesh
 
 
-class BodyLoop(nn.Module):
+class MeshRegressor(nn.Module):
     """What every network here shares: a mean state, one body, one table of anchors."""
 
     backbone: nn.Module
@@ -95,14 +95,14 @@ class BodyLoop(nn.Module):
         """
         super().__init__()
         self.architecture = architecture
-        self.layout = Layout(joints=architecture.joints, betas=architecture.betas)
+        self.layout = StateLayout(joints=architecture.joints, betas=architecture.betas)
         chosen = np.asarray(model.anchors if anchors is None else anchors, np.int64)
         _check_body(architecture, model, chosen)
         self.body = SkinnedBody(model, architecture.betas)
         self.few = SkinnedBody(model, architecture.betas, chosen)
         self.register_buffer("anchors", torch.tensor(chosen))
-        self.register_buffer("mean", _standing(self.layout))
-        self._first: Remembered | None = None
+        self.register_buffer("mean", _mean_state(self.layout))
+        self._first: CachedEstimate | None = None
 
     def estimate(self, state: Float[Tensor, "batch size"], mesh: bool = False) -> Estimate:
         """The body of a state; without ``mesh`` only joints and anchors are skinned."""
@@ -129,7 +129,9 @@ class BodyLoop(nn.Module):
         if self._first is None or not self._first.holds(self._sources(), mesh):
             # Made outside inference mode, so that training may use it too.
             with torch.inference_mode(False), torch.no_grad():
-                self._first = Remembered.of(self._sources(), self.estimate(self.mean.clone(), mesh))
+                self._first = CachedEstimate.of(
+                    self._sources(), self.estimate(self.mean.clone(), mesh)
+                )
         return self._first.estimate.expand(images)
 
     def _sources(self) -> list[Tensor]:
@@ -140,7 +142,7 @@ class BodyLoop(nn.Module):
         return super()._apply(fn, recurse)
 
 
-class PyMAF(BodyLoop):
+class PyMAF(MeshRegressor):
     """Normalised crops [b 3 224 224] and points [b p 2] in [-1, 1] of the crop -> bodies."""
 
     def __init__(
@@ -203,7 +205,7 @@ def _writes(tensor: Tensor) -> int:
     return -1 if tensor.is_inference() else tensor._version
 
 
-def _standing(layout: Layout) -> Float[Tensor, "1 size"]:
+def _mean_state(layout: StateLayout) -> Float[Tensor, "1 size"]:
     """Rest pose, turned upright before a camera that looks along z with y down."""
     pose = torch.eye(3)[:, :2].reshape(1, 6).repeat(layout.joints, 1)
     pose[0] *= torch.tensor([1.0, 1, -1, -1, -1, -1])  # half a turn about x

@@ -15,7 +15,7 @@ CAMERA = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class StateLayout:
     """How a state of length ``size`` is divided: 6 per joint, the betas, the camera."""
 
     joints: int = 24
@@ -35,7 +35,7 @@ class Layout:
 class Regressor(nn.Module):
     """Readings and a state in, the corrected state out."""
 
-    def __init__(self, readings: int, layout: Layout):
+    def __init__(self, readings: int, layout: StateLayout):
         super().__init__()
         pose, betas, camera = layout.parts
         self.first = nn.Linear(readings + layout.size, WIDTH)

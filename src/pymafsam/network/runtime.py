@@ -83,7 +83,7 @@ class OnnxRunner:
     def __init__(self, path: Path, model: BodyModel, device: str = "cpu", threads: int = 0):
         import onnxruntime
 
-        self.architecture, self.bank = described(path, model)
+        self.architecture, self.bank = read_description(path, model)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3  # it warns that the bank is no operator's input
@@ -115,7 +115,7 @@ class OpenVinoRunner:
         except ImportError as error:
             raise MissingAsset("OpenVINO is not here: pip install openvino") from error
 
-        self.architecture, self.bank = described(path, model)
+        self.architecture, self.bank = read_description(path, model)
         hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
         settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": hint}
         if threads:
@@ -151,7 +151,7 @@ class TorchRunner:
         self.architecture, self.bank = checkpoint.architecture, checkpoint.bank
         self.device = inference.choose_device(device)
         network = weights.build(checkpoint, model)
-        self.network = inference.prepared(network, self.device, precision)
+        self.network = inference.prepare(network, self.device, precision)
         self.torch = torch
 
     def __call__(
@@ -169,7 +169,7 @@ class TorchRunner:
         return Result(**{name: v.cpu().numpy() for name, v in zip(fields, values, strict=True)})
 
 
-def described(path: Path, model: BodyModel) -> tuple[Architecture, np.ndarray | None]:
+def read_description(path: Path, model: BodyModel) -> tuple[Architecture, np.ndarray | None]:
     """What an exported file says of itself, and its bank of points.
 
     Raises BadInput when it is none of ours, or was exported with another body than ``model``.

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from pymafsam.body import BodyModel, Regressor
+from pymafsam.body import BodyModel, KeypointRegressor
 from pymafsam.errors import BadInput
 
 
@@ -92,7 +92,7 @@ class Keypoints(nn.Module):
     ids: Tensor  # points most
     parts: Tensor  # points most
 
-    def __init__(self, rows: Regressor):
+    def __init__(self, rows: KeypointRegressor):
         super().__init__()
         ids, parts = torch.tensor(np.asarray(rows.vertices)).long(), torch.tensor(rows.weights)
         self.register_buffer("ids", ids, persistent=False)

@@ -19,8 +19,8 @@ from pymafsam.body import BodyModel
 from pymafsam.errors import BadInput, UntrustedFile
 from pymafsam.files.atomic import writing
 from pymafsam.network.architecture import NETWORKS, Architecture
-from pymafsam.network.official import Understood, listed, official, understand
-from pymafsam.network.pymaf import BodyLoop
+from pymafsam.network.official import ConvertedState, convert_state_dict, shortened, to_official
+from pymafsam.network.pymaf import MeshRegressor
 
 HEADER = "pymafsam"
 PRECISIONS: Mapping[str, type] = {"float32": np.float32, "float16": np.float16}
@@ -84,13 +84,13 @@ def write_official(checkpoint: Checkpoint, model: BodyModel, path: Path) -> None
 
     Raises BadInput for a network or body that has no place in it.
     """
-    state = official(checkpoint.tensors, checkpoint.architecture, model)
+    state = to_official(checkpoint.tensors, checkpoint.architecture, model)
     tensors = OrderedDict((n, torch.from_numpy(np.asarray(a, order="C"))) for n, a in state.items())
     with writing(path) as temporary:
         torch.save({"model": tensors} | checkpoint.architecture.extra, temporary)
 
 
-def build(checkpoint: Checkpoint, model: BodyModel) -> BodyLoop:
+def build(checkpoint: Checkpoint, model: BodyModel) -> MeshRegressor:
     """The network with these weights around ``model``, in evaluation mode, float32, on the CPU.
 
     Raises BadInput when the body does not fit.
@@ -106,12 +106,12 @@ def build(checkpoint: Checkpoint, model: BodyModel) -> BodyLoop:
     return network.eval()
 
 
-def load(path: Path, model: BodyModel) -> BodyLoop:
+def load(path: Path, model: BodyModel) -> MeshRegressor:
     """``build`` of what ``read`` finds at ``path``."""
     return build(read(path), model)
 
 
-def snapshot(network: BodyLoop, bank: np.ndarray | None = None) -> Checkpoint:
+def snapshot(network: MeshRegressor, bank: np.ndarray | None = None) -> Checkpoint:
     """The weights a network has now, copied."""
     tensors = {name: t.detach().cpu().numpy().copy() for name, t in network.state_dict().items()}
     return Checkpoint(
@@ -120,7 +120,7 @@ def snapshot(network: BodyLoop, bank: np.ndarray | None = None) -> Checkpoint:
     )
 
 
-def expected(architecture: Architecture) -> dict[str, tuple[int, ...]]:
+def expected_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
     """Names and shapes of all weights of such a network."""
     with torch.device("meta"):
         network: nn.Module = NETWORKS.load(architecture.network)(architecture, _blank(architecture))
@@ -163,13 +163,15 @@ def from_official(content: Mapping[str, Any], source: str) -> Checkpoint:
         isinstance(t, torch.Tensor) for t in state.values()
     ):
         raise BadInput(f'{source} holds no table of tensors under "model".')
-    understood: Understood = understand({n: t.detach().numpy() for n, t in state.items()})
+    understood: ConvertedState = convert_state_dict(
+        {n: t.detach().numpy() for n, t in state.items()}
+    )
     # Counters are worth a line in the header; the optimiser's memory is for the old parameters.
     counters = {n: v for n, v in beside.items() if isinstance(v, int | float | str)}
     left_out = {n: "not needed to run the network" for n in beside if n not in counters}
     found = Checkpoint(
         architecture=replace(understood.architecture, extra=counters),
-        tensors={name: _whole(array) for name, array in understood.tensors.items()},
+        tensors={name: _as_float32(array) for name, array in understood.tensors.items()},
         left_out=understood.left_out | left_out,
     )
     _compare(found, source)
@@ -197,7 +199,7 @@ def read_torch(path: Path) -> Mapping[str, Any]:
 
 def _compare(found: Checkpoint, source: str) -> None:
     """Every name and shape is the network's. Raises BadInput with all that are not."""
-    wanted = expected(found.architecture)
+    wanted = expected_shapes(found.architecture)
     have = {n: a.shape for n, a in found.tensors.items() if n not in BESIDE}
     missing = sorted(set(wanted) - set(have))
     unknown = sorted(set(have) - set(wanted))
@@ -208,7 +210,7 @@ def _compare(found: Checkpoint, source: str) -> None:
     ]
     rows = {"missing": missing, "unknown": unknown, "of another shape": wrong}
     found_wrong = [
-        f"  {len(names)} {what}: {listed(names)}" for what, names in rows.items() if names
+        f"  {len(names)} {what}: {shortened(names)}" for what, names in rows.items() if names
     ]
     if found_wrong:
         raise BadInput(
@@ -236,7 +238,7 @@ def _blank(architecture: Architecture) -> BodyModel:
     )
 
 
-def _whole(array: np.ndarray) -> np.ndarray:
+def _as_float32(array: np.ndarray) -> np.ndarray:
     """Floats of any width as float32; whole numbers stay."""
     return _cast(array, np.float32, flat=True)
 

@@ -90,7 +90,7 @@ def _arguments(archive: Archive, folder: Path) -> list[str]:
 
 
 @contextlib.contextmanager
-def downloaded(archive: Archive, into: Path, progress: Progress | None = None) -> Iterator[Path]:
+def download(archive: Archive, into: Path, progress: Progress | None = None) -> Iterator[Path]:
     """Yield the archive, downloaded by its client into a temporary folder inside ``into``.
 
     The folder is removed afterwards, also after Ctrl-C. Raises MissingAsset when the client is not
@@ -176,7 +176,7 @@ def check(path: Path, sha256: str, what: str) -> None:
         )
 
 
-def carried(archives: Iterable[Archive], folder: Path) -> dict[Archive, Path]:
+def find_local(archives: Iterable[Archive], folder: Path) -> dict[Archive, Path]:
     """Which of ``archives`` lie in ``folder``, whatever their files are called.
 
     A file of another content under the archive's own name is refused (BadInput).
@@ -199,7 +199,7 @@ def carried(archives: Iterable[Archive], folder: Path) -> dict[Archive, Path]:
 
 
 @contextlib.contextmanager
-def opened(path: Path, members: Mapping[str, str], into: Path) -> Iterator[dict[str, Path]]:
+def extract(path: Path, members: Mapping[str, str], into: Path) -> Iterator[dict[str, Path]]:
     """Yield temporary copies (inside ``into``) of the named members, sha256 checked.
 
     ``members`` maps names in the archive to sha256. The archive is read once from front to end;
@@ -237,7 +237,7 @@ def _contents(path: Path, members: Iterable[str]) -> Iterator[tuple[str, IO[byte
         raise BadInput(f"{path} is not a whole archive ({error}).") from error
 
 
-def removed_leftovers(folder: Path, older_than_seconds: float = 86400.0) -> None:
+def remove_leftovers(folder: Path, older_than_seconds: float = 86400.0) -> None:
     """Remove download folders that a killed process left behind a day ago or earlier."""
     for path in folder.glob(".fetch-*"):
         with contextlib.suppress(OSError):

@@ -19,10 +19,10 @@ from pymafsam.files.atomic import writing
 from pymafsam.pretrained.archives import (
     Archive,
     Progress,
-    carried,
-    downloaded,
-    opened,
-    removed_leftovers,
+    download,
+    extract,
+    find_local,
+    remove_leftovers,
     sha256_of,
 )
 from pymafsam.registry import closest
@@ -195,7 +195,7 @@ def find(name: str) -> Asset:
     return ASSETS[name]
 
 
-def here(name: str) -> bool:
+def is_cached(name: str) -> bool:
     """Whether the file is in the cache (files appear there only when whole)."""
     return find(name).path.is_file()
 
@@ -234,14 +234,14 @@ def fetch(names: Iterable[str], carried_in: Path | None = None) -> list[str]:
     wanted = [find(name) for name in dict.fromkeys(names)]
     missing = [asset for asset in wanted if not asset.path.is_file()]
     reasons: list[str] = []
-    found = carried(_archives(missing), carried_in) if carried_in is not None else None
-    removed_leftovers(networks_folder())
+    found = find_local(_archives(missing), carried_in) if carried_in is not None else None
+    remove_leftovers(networks_folder())
     for archive in _archives(missing):
         if all(a.path.is_file() for a in missing if archive in a.sources):
             continue
         try:
-            with _brought(archive, found) as path:
-                _keep(archive, path)
+            with _obtain(archive, found) as path:
+                _store(archive, path)
         except MissingAsset as error:
             reasons.append(str(error))
     left = [asset for asset in missing if not asset.path.is_file()]
@@ -258,9 +258,9 @@ def _archives(assets: Iterable[Asset]) -> list[Archive]:
 
 
 @contextlib.contextmanager
-def _brought(archive: Archive, found: Mapping[Archive, Path] | None) -> Iterator[Path]:
+def _obtain(archive: Archive, found: Mapping[Archive, Path] | None) -> Iterator[Path]:
     if found is None:
-        with downloaded(archive, networks_folder(), _LISTENER.get()) as path:
+        with download(archive, networks_folder(), _LISTENER.get()) as path:
             yield path
     elif archive in found:
         yield found[archive]
@@ -268,11 +268,11 @@ def _brought(archive: Archive, found: Mapping[Archive, Path] | None) -> Iterator
         raise MissingAsset(f"{archive.file} is not in the folder")
 
 
-def _keep(archive: Archive, path: Path) -> None:
+def _store(archive: Archive, path: Path) -> None:
     """Put every network that the archive holds into the cache, not only the one asked for."""
     assets = [a for a in ASSETS.values() if archive in a.sources and not a.path.is_file()]
     members = {m: sha for asset in assets for m, sha in asset.sources[archive].items()}
-    with opened(path, members, networks_folder()) as copies:
+    with extract(path, members, networks_folder()) as copies:
         for asset in assets:
             with writing(asset.path) as temporary:
                 _make(asset, {m: copies[m] for m in asset.sources[archive]}, temporary)
@@ -286,7 +286,7 @@ def _make(asset: Asset, members: Mapping[str, Path], target: Path) -> None:
     getattr(importlib.import_module(module), function)(members, target)
 
 
-def sound(name: str) -> bool:
+def is_intact(name: str) -> bool:
     """Whether the cached file is still what was pinned (reads all of it)."""
     asset = find(name)
     return asset.sha256 is None or sha256_of(asset.path) == asset.sha256

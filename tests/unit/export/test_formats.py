@@ -11,7 +11,7 @@ from PIL import Image
 from pymafsam import body, export
 from pymafsam.errors import BadInput, BadUsage
 from pymafsam.files.fields import lines
-from pymafsam.geometry.camera import whole_picture
+from pymafsam.geometry.camera import picture_camera
 from pymafsam.records import Mask, Person, Pose, Scene
 
 SIZE = (160, 120)
@@ -25,7 +25,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def scene(model):
-    camera = whole_picture(SIZE)
+    camera = picture_camera(SIZE)
     rotations = np.tile(np.eye(3, dtype=np.float32), (24, 1, 1))
     rotations[0] = UPRIGHT
     pose = Pose(rotations=rotations, betas=np.zeros(10, np.float32))

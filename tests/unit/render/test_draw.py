@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pymafsam import render
-from pymafsam.geometry.camera import project, whole_picture
+from pymafsam.geometry.camera import picture_camera, project
 from pymafsam.records import Body, Mesh, Person, Pose, Scene
 from pymafsam.render import shade
 from pymafsam.render.side import turn
@@ -38,7 +38,7 @@ def stage(*bodies, size=SIZE):
     return Scene(
         name="x",
         index=0,
-        camera=whole_picture(size),
+        camera=picture_camera(size),
         bodies=bodies,
         body_name="cube",
         faces=FACES,
