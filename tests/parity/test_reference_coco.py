@@ -42,8 +42,8 @@ def squares(rows) -> list[affine.Square]:
 def results(parity_pack, rows, official_state, smpl):
     """Our result rows for the pack's pictures with the pack's network."""
     state = {name: t.numpy() for name, t in official_state["pymaf"].items()}
-    understood = official.convert_state_dict(state)
-    made = weights.Checkpoint(architecture=understood.architecture, tensors=understood.tensors)
+    converted = official.convert_state_dict(state)
+    made = weights.Checkpoint(architecture=converted.architecture, tensors=converted.tensors)
     network = weights.build(made, smpl)
     cut = [
         crops.normalise(crops.cut(np.asarray(Image.open(parity_pack / "dataset" / name)), square))

@@ -35,8 +35,8 @@ def checkpoint(official_state):
 
 
 def as_checkpoint(state) -> weights.Checkpoint:
-    understood = official.convert_state_dict({name: t.numpy() for name, t in state.items()})
-    return weights.Checkpoint(architecture=understood.architecture, tensors=understood.tensors)
+    converted = official.convert_state_dict({name: t.numpy() for name, t in state.items()})
+    return weights.Checkpoint(architecture=converted.architecture, tensors=converted.tensors)
 
 
 @pytest.fixture(scope="module")
@@ -213,15 +213,15 @@ def test_every_official_name_is_accounted_for(official_state, parity_pack, varia
     listed = {line.split("\t")[0]: line.split("\t")[1] for line in lines}
     state = official_state[variant]
     assert set(state) == set(listed)
-    understood = official.convert_state_dict({name: t.numpy() for name, t in state.items()})
+    converted = official.convert_state_dict({name: t.numpy() for name, t in state.items()})
     kept = set(official.PYMAF_NAMES)
     for name in listed:
         renamed = any(name.startswith(prefix) for prefix in kept)
         merged = name.rpartition(".")[2] in (*official.MEAN, "Dmap", "masks_points")
         left_out = any(re.fullmatch(pattern, name) for pattern in official.LEFT_OUT)
         assert renamed + merged + left_out == 1, name
-    wanted = weights.expected(understood.architecture)
-    have = {name: a.shape for name, a in understood.tensors.items() if name != "bank"}
+    wanted = weights.expected_shapes(converted.architecture)
+    have = {name: a.shape for name, a in converted.tensors.items() if name != "bank"}
     assert have == wanted
 
 
@@ -229,7 +229,7 @@ def test_every_official_name_is_accounted_for(official_state, parity_pack, varia
 def test_the_way_there_and_back_keeps_every_bit(official_state, smpl, variant):
     state = official_state[variant]
     checkpoint = as_checkpoint(state)
-    back = official.official(checkpoint.tensors, checkpoint.architecture, smpl)
+    back = official.to_official(checkpoint.tensors, checkpoint.architecture, smpl)
     assert set(back) == set(state)
     for name, tensor in state.items():
         array = tensor.numpy()

@@ -15,8 +15,8 @@ CLOSE = {"atol": 1e-4, "rtol": 0}
 @pytest.fixture(scope="module")
 def exported(official_state, smpl, tmp_path_factory):
     state = {name: t.numpy() for name, t in official_state["pymaf"].items()}
-    understood = official.convert_state_dict(state)
-    made = weights.Checkpoint(architecture=understood.architecture, tensors=understood.tensors)
+    converted = official.convert_state_dict(state)
+    made = weights.Checkpoint(architecture=converted.architecture, tensors=converted.tensors)
     path = tmp_path_factory.mktemp("exported") / "pymaf.onnx"
     onnx.export(made, smpl, path)
     yield runtime.load(path, smpl, device="cpu")

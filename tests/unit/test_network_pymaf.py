@@ -165,7 +165,7 @@ def test_folding_reaches_every_normalisation_of_the_official_backbone():
     image = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
         before = [m.clone() for m in backbone(image)]
-        inference.fold(backbone)
+        inference.fold_batch_norm(backbone)
         after = backbone(image)
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in backbone.modules())
     for a, b in zip(before, after, strict=True):

@@ -22,7 +22,7 @@ def zeros(architecture: Architecture) -> dict[str, np.ndarray]:
     """All weights of an architecture, nothing in them (cheap: the pages are never touched)."""
     tensors = {
         name: np.zeros(shape, np.int64 if "num_batches" in name else np.float32)
-        for name, shape in weights.expected(architecture).items()
+        for name, shape in weights.expected_shapes(architecture).items()
     }
     return tensors | {"anchors": np.arange(architecture.anchors)}
 
@@ -31,7 +31,7 @@ def official_state(architecture: Architecture, **more: np.ndarray) -> dict[str, 
     """The same under the official names, without SMPL."""
     tensors = zeros(architecture)
     back = {ours: theirs for theirs, ours in official.NAMES[architecture.network].items()}
-    state = {theirs: a for n, a in tensors.items() if (theirs := official.renamed(n, back))}
+    state = {theirs: a for n, a in tensors.items() if (theirs := official.translate_name(n, back))}
     stages = [f"regressor.{i}." for i in range(3)] if architecture.network == "pymaf" else [""]
     sizes = (6 * architecture.joints, architecture.betas, 3)
     for stage in stages:
@@ -40,7 +40,7 @@ def official_state(architecture: Architecture, **more: np.ndarray) -> dict[str, 
             for leaf, n in zip(official.MEAN, sizes, strict=True)
         }
     if architecture.network == "pymaf":
-        picked = official.selection(np.arange(architecture.anchors), architecture.vertices)
+        picked = official.selection_matrix(np.arange(architecture.anchors), architecture.vertices)
         state |= {f"maf_extractor.{i}.Dmap": picked for i in range(3)}
     return {n: torch.from_numpy(np.asarray(a)) for n, a in (state | more).items()}
 

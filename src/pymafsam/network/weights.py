@@ -163,16 +163,16 @@ def from_official(content: Mapping[str, Any], source: str) -> Checkpoint:
         isinstance(t, torch.Tensor) for t in state.values()
     ):
         raise BadInput(f'{source} holds no table of tensors under "model".')
-    understood: ConvertedState = convert_state_dict(
+    converted: ConvertedState = convert_state_dict(
         {n: t.detach().numpy() for n, t in state.items()}
     )
     # Counters are worth a line in the header; the optimiser's memory is for the old parameters.
     counters = {n: v for n, v in beside.items() if isinstance(v, int | float | str)}
     left_out = {n: "not needed to run the network" for n in beside if n not in counters}
     found = Checkpoint(
-        architecture=replace(understood.architecture, extra=counters),
-        tensors={name: _as_float32(array) for name, array in understood.tensors.items()},
-        left_out=understood.left_out | left_out,
+        architecture=replace(converted.architecture, extra=counters),
+        tensors={name: _as_float32(array) for name, array in converted.tensors.items()},
+        left_out=converted.left_out | left_out,
     )
     _compare(found, source)
     return found
