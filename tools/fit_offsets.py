@@ -15,7 +15,7 @@ import numpy as np
 from fitted import Fitted, fitted
 from pymafsam import body
 from pymafsam.fitting import KeypointFit
-from pymafsam.fitting.chain import articulate
+from pymafsam.fitting.chain import forward_kinematics
 from pymafsam.fitting.evidence import landmarks_of
 from pymafsam.geometry import joints
 
@@ -45,7 +45,7 @@ def equations(fit: KeypointFit, one: Fitted, name: str, mirrored: bool):
     if one.truth.keypoints[row, 2] <= 0 or seen.confidence[row] < SURE:
         return None
     point = fit.coco_points(one.state)[0, :, row]
-    turn = articulate(fit.skeleton, one.state).world[0, joints.SMPL24.index(carrier)]
+    turn = forward_kinematics(fit.skeleton, one.state).world[0, joints.SMPL24.index(carrier)]
     flat = np.eye(3)[:2] - np.outer(point[:2] / point[2], [0.0, 0.0, 1.0])
     scale = np.sqrt(one.truth.area)
     slope = one.camera.focal / point[2] * flat @ turn @ side / scale

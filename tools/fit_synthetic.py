@@ -18,7 +18,7 @@ from pymafsam import body
 from pymafsam.body import BodyModel
 from pymafsam.evaluation.metrics import mpjpe, pa_mpjpe
 from pymafsam.fitting import KeypointFit
-from pymafsam.fitting.chain import Skeleton, State, articulate, ride
+from pymafsam.fitting.chain import Skeleton, State, forward_kinematics, skinned_points
 from pymafsam.fitting.evidence import LANDMARKS, landmark_points
 from pymafsam.geometry import camera, joints, rotation
 from pymafsam.records import Camera, Mask, Person, Pose
@@ -49,10 +49,10 @@ def case(model: BodyModel, turns: np.ndarray, generator: np.random.Generator) ->
     depth = view.focal * generator.uniform(2.4, 3.6) / SIZE[1]
     state = State(rotations=turns[None], betas=betas[None], translation=(place * depth)[None])
     skeleton = Skeleton.of(model, ())
-    at_origin = articulate(skeleton, replace(state, translation=np.zeros((1, 3))))
+    at_origin = forward_kinematics(skeleton, replace(state, translation=np.zeros((1, 3))))
     state = replace(state, translation=state.translation - at_origin.places[:, 0])
-    posed = articulate(skeleton, state)
-    points = ride(landmark_points(model), posed, state.betas).sum(axis=1)[0].T
+    posed = forward_kinematics(skeleton, state)
+    points = skinned_points(landmark_points(model), posed, state.betas).sum(axis=1)[0].T
     return _described(model, state, points, posed.places[0], view, generator)
 
 
@@ -97,8 +97,8 @@ def errors(fit: KeypointFit, cases: list[Case], *, lens: bool, masks: bool) -> d
     for each in cases:
         view = each.camera if lens else camera.picture_camera(SIZE)
         mask = each.mask if masks else None
-        state, _ = fit.solve([each.person], [mask], view)
-        found.append(articulate(fit.skeleton, state).places[0])
+        state, _ = fit.solve([each.person], [mask], [view])
+        found.append(forward_kinematics(fit.skeleton, state).places[0])
     one, true = np.stack(found), np.stack([each.joints for each in cases])
     one, true = one - one[:, :1], true - true[:, :1]
     return {

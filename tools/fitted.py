@@ -55,7 +55,7 @@ def fitted(fit: KeypointFit, annotations: Path, cache: Path) -> Iterator[Fitted]
         view = camera.picture_camera(size)
         assert person.mask is not None
         mask = Mask(inside=person.mask, score=1.0, source="detector")
-        state, energy = fit.solve([person], [mask], view)
+        state, energy = fit.solve([person], [mask], [view])
         yield Fitted(
             person=person,
             mask=person.mask,

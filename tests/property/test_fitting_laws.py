@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from pymafsam import body
 from pymafsam.fitting import KeypointFit
-from pymafsam.fitting.chain import Skeleton, State, articulate, jacobian, ride
+from pymafsam.fitting.cameras import Cameras
+from pymafsam.fitting.chain import Skeleton, State, forward_kinematics, jacobian, skinned_points
 from pymafsam.fitting.evidence import ALIASES, LANDMARKS, gather_evidence
 from pymafsam.fitting.objective import Objective
-from pymafsam.fitting.priors import HABITS, Prior, left_jacobian_inverse
+from pymafsam.fitting.priors import JOINT_PRIORS, PosePrior, left_jacobian_inverse
 from pymafsam.fitting.silhouette import Outline
 from pymafsam.geometry import camera, joints, rotation
 from pymafsam.records import Camera, Person, Pose
@@ -43,8 +44,8 @@ def some_state(generator: np.random.Generator, people: int = 1, spread: float = 
 
 
 def points_of(state: State) -> np.ndarray:
-    posed = articulate(FIT.skeleton, state)
-    return ride(FIT.landmarks, posed, state.betas).sum(axis=1)
+    posed = forward_kinematics(FIT.skeleton, state)
+    return skinned_points(FIT.landmarks, posed, state.betas).sum(axis=1)
 
 
 def person_of(points: np.ndarray, view: Camera = VIEW) -> Person:
@@ -53,7 +54,9 @@ def person_of(points: np.ndarray, view: Camera = VIEW) -> Person:
     keypoints, world = np.zeros((33, 3)), np.zeros((33, 3))
     box = np.concatenate([seen.min(0), seen.max(0)])
     frame = gather_evidence(
-        [Person(box=box, score=1.0, keypoints=keypoints, world=world)], view, FIT.trust
+        [Person(box=box, score=1.0, keypoints=keypoints, world=world)],
+        Cameras.of([view]),
+        FIT.trust,
     ).view[0]
     for row, name in enumerate(LANDMARKS):
         at = [joints.BLAZEPOSE33.index(n) for n in ALIASES.get(name, (name,))]
@@ -62,7 +65,7 @@ def person_of(points: np.ndarray, view: Camera = VIEW) -> Person:
 
 
 def objective_of(people: list[Person], masks: list[np.ndarray | None]) -> Objective:
-    evidence = gather_evidence(people, VIEW, FIT.trust)
+    evidence = gather_evidence(people, Cameras.of([VIEW] * len(people)), FIT.trust)
     return Objective(
         skeleton=FIT.skeleton,
         landmarks=FIT.landmarks,
@@ -70,10 +73,10 @@ def objective_of(people: list[Person], masks: list[np.ndarray | None]) -> Object
         leaning=FIT.leaning,
         prior=FIT.prior,
         evidence=replace(evidence, unseen=np.full((len(people), 5), 0.7)),
-        camera=VIEW,
+        cameras=Cameras.of([VIEW] * len(people)),
         settings=FIT.settings,
         surface=FIT.surface,
-        outline=Outline.of(masks, evidence.pixel, VIEW),
+        outline=Outline.of(masks, evidence.pixel, Cameras.of([VIEW] * len(people))),
         support=np.ones((len(people), FIT.surface.count)),
     )
 
@@ -83,8 +86,8 @@ def objective_of(people: list[Person], masks: list[np.ndarray | None]) -> Object
 def test_the_points_derivatives_are_those_of_finite_differences(seed):
     generator = np.random.default_rng(seed)
     state = some_state(generator)
-    posed = articulate(FIT.skeleton, state)
-    parts = ride(FIT.landmarks, posed, state.betas)
+    posed = forward_kinematics(FIT.skeleton, state)
+    parts = skinned_points(FIT.landmarks, posed, state.betas)
     analytic = jacobian(FIT.skeleton, FIT.landmarks, posed, parts)[0]
     step = 1e-5
     for unknown in generator.choice(FIT.skeleton.unknowns, 20, replace=False):
@@ -140,7 +143,7 @@ def test_the_logarithms_derivative_is_that_of_finite_differences(vector, seed):
 def test_usual_poses_come_back_from_their_own_keypoints(seed):
     truth = some_state(np.random.default_rng(seed))
     points = points_of(truth)
-    found, _ = FIT.solve([person_of(points[0])], [None], VIEW)
+    found, _ = FIT.solve([person_of(points[0])], [None], [VIEW])
     away = camera.project(points_of(found)[0].T, VIEW) - camera.project(points[0].T, VIEW)
     assert np.median(np.linalg.norm(away, axis=1)) < 2.0
     off = points_of(found)[0] - points[0]
@@ -161,8 +164,8 @@ def mirrored(person: Person) -> Person:
 def test_a_mirrored_person_gets_the_mirrored_body(seed):
     truth = some_state(np.random.default_rng(seed))
     person = person_of(points_of(truth)[0])
-    one, _ = FIT.solve([person], [None], VIEW)
-    other, _ = FIT.solve([mirrored(person)], [None], VIEW)
+    one, _ = FIT.solve([person], [None], [VIEW])
+    other, _ = FIT.solve([mirrored(person)], [None], [VIEW])
     twin = [LANDMARKS.index(joints.mirrored(name)) for name in LANDMARKS]
     expected = points_of(one)[0][:, twin] * np.array([[-1.0], [1.0], [1.0]])
     # The surface is symmetric to a few millimetres, and so is the answer.
@@ -178,8 +181,8 @@ def test_a_larger_copy_of_the_picture_gives_the_same_body(seed, scale):
     view = Camera(focal=VIEW.focal * scale, centre=(320 * scale, 240 * scale), size=size)
     keypoints = person.keypoints * np.array([scale, scale, 1.0])
     larger = replace(person, keypoints=keypoints, box=person.box * scale)
-    one, _ = FIT.solve([person], [None], VIEW)
-    other, _ = FIT.solve([larger], [None], view)
+    one, _ = FIT.solve([person], [None], [VIEW])
+    other, _ = FIT.solve([larger], [None], [view])
     np.testing.assert_allclose(points_of(other), points_of(one), atol=0.01)
 
 
@@ -191,8 +194,8 @@ def test_a_shifted_picture_with_its_camera_gives_the_same_body():
     view = replace_centre(VIEW, shift)
     keypoints = person.keypoints + np.array([*shift, 0.0])
     moved = replace(person, keypoints=keypoints, box=person.box + np.tile(shift, 2))
-    one, _ = FIT.solve([person], [None], VIEW)
-    other, _ = FIT.solve([moved], [None], view)
+    one, _ = FIT.solve([person], [None], [VIEW])
+    other, _ = FIT.solve([moved], [None], [view])
     np.testing.assert_allclose(points_of(other), points_of(one), atol=1e-4)
 
 
@@ -202,8 +205,8 @@ def replace_centre(view: Camera, shift: np.ndarray) -> Camera:
 
 def test_the_same_input_gives_the_same_bits():
     people = [person_of(p) for p in points_of(some_state(np.random.default_rng(1), 3))]
-    one, energy = FIT.solve(people, [None] * 3, VIEW)
-    other, again = FIT.solve(people, [None] * 3, VIEW)
+    one, energy = FIT.solve(people, [None] * 3, [VIEW] * 3)
+    other, again = FIT.solve(people, [None] * 3, [VIEW] * 3)
     assert np.array_equal(one.rotations, other.rotations)
     assert np.array_equal(one.translation, other.translation)
     assert np.array_equal(energy, again)
@@ -211,19 +214,19 @@ def test_the_same_input_gives_the_same_bits():
 
 def test_nobodys_body_depends_on_the_company():
     people = [person_of(p) for p in points_of(some_state(np.random.default_rng(2), 4))]
-    together, _ = FIT.solve(people, [None] * 4, VIEW)
+    together, _ = FIT.solve(people, [None] * 4, [VIEW] * 4)
     for index, person in enumerate(people):
-        alone, _ = FIT.solve([person], [None], VIEW)
+        alone, _ = FIT.solve([person], [None], [VIEW])
         np.testing.assert_allclose(points_of(alone)[0], points_of(together)[index], atol=1e-4)
 
 
 def test_habits_of_the_right_side_mirror_those_of_the_left():
-    for name, habit in HABITS.items():
+    for name, habit in JOINT_PRIORS.items():
         again = habit.mirrored().mirrored()
         assert again == habit, name
 
 
 def test_the_prior_is_smallest_at_the_usual_pose():
-    prior = Prior.of(Skeleton.of(FIT.model, [10, 11, 22, 23]))
+    prior = PosePrior.of(Skeleton.of(FIT.model, [10, 11, 22, 23]))
     residual, _ = prior.residuals(prior.mean[None])
     assert not residual.any()

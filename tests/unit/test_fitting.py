@@ -9,7 +9,8 @@ import pytest
 from pymafsam import body
 from pymafsam.errors import BadUsage
 from pymafsam.fitting import KeypointFit
-from pymafsam.fitting.chain import State, articulate, ride
+from pymafsam.fitting.cameras import Cameras
+from pymafsam.fitting.chain import State, forward_kinematics, skinned_points
 from pymafsam.fitting.evidence import (
     ALIASES,
     LANDMARKS,
@@ -97,8 +98,8 @@ def test_a_body_lands_where_the_keypoints_are_and_has_a_score():
 
 @pytest.mark.parametrize("yaw", [0.0, 1.5, np.pi, -1.5])
 def test_people_face_the_way_the_metric_landmarks_say(yaw):
-    state, _ = FIT.solve([described(standing(yaw=yaw))], [None], VIEW)
-    forward = articulate(FIT.skeleton, state).world[0, 0, :, 2]
+    state, _ = FIT.solve([described(standing(yaw=yaw))], [None], [VIEW])
+    forward = forward_kinematics(FIT.skeleton, state).world[0, 0, :, 2]
     truth = standing(yaw=yaw).rotations[0, 0, :, 2]
     assert forward @ truth > 0.95
 
@@ -115,8 +116,8 @@ def test_invented_legs_below_the_picture_do_not_bend_the_body():
     world[hidden] += np.array([0.0, -0.5, -0.6])
     box = np.array([person.box[0], person.box[1], person.box[2], SIZE[1]])
     cut = replace(person, keypoints=keypoints, world=world, box=box)
-    state, _ = FIT.solve([cut], [None], VIEW)
-    up = articulate(FIT.skeleton, state).world[0, 0, :, 1]
+    state, _ = FIT.solve([cut], [None], [VIEW])
+    up = forward_kinematics(FIT.skeleton, state).world[0, 0, :, 1]
     assert abs(up[2]) < 0.25
     for side in ("left", "right"):
         assert -0.1 < bend(state, f"{side}_knee") < 1.2
@@ -131,7 +132,7 @@ def test_knees_and_elbows_do_not_bend_backwards_even_when_the_points_say_so():
         keypoints[row, 0] -= np.sign(np.sin(1.5)) * 25
         keypoints[row, 0] += 50
         world[row] += np.array([-0.15, 0.0, 0.0])
-    state, _ = FIT.solve([replace(person, keypoints=keypoints, world=world)], [None], VIEW)
+    state, _ = FIT.solve([replace(person, keypoints=keypoints, world=world)], [None], [VIEW])
     for side, sign in (("left", 1.0), ("right", -1.0)):
         assert bend(state, f"{side}_knee") > -0.15
         vectors = rotation.to_axis_angle(state.rotations[0])
@@ -142,7 +143,7 @@ def test_one_wild_keypoint_is_left_aside():
     person = described(standing())
     keypoints = person.keypoints.copy()
     keypoints[joints.BLAZEPOSE33.index("left_wrist"), :2] += 150
-    state, _ = FIT.solve([replace(person, keypoints=keypoints)], [None], VIEW)
+    state, _ = FIT.solve([replace(person, keypoints=keypoints)], [None], [VIEW])
     seen = camera.project(FIT.points(state)[0].T, VIEW)
     truth = camera.project(FIT.points(standing())[0].T, VIEW)
     rest = [row for row, name in enumerate(LANDMARKS) if name != "left_wrist"]
@@ -156,8 +157,8 @@ def test_a_mask_widens_a_body_that_is_too_thin():
     person, inside = described(wide, confidence=0.3), silhouette_of(wide)
     thin = replace(FIT.prior, betas=3.0)
     fit = KeypointFit(FIT.model, prior=thin)
-    without, _ = fit.solve([person], [None], VIEW)
-    with_mask, _ = fit.solve([person], [Mask(inside=inside, score=1.0, source="detector")], VIEW)
+    without, _ = fit.solve([person], [None], [VIEW])
+    with_mask, _ = fit.solve([person], [Mask(inside=inside, score=1.0, source="detector")], [VIEW])
 
     def overlap(state: State) -> float:
         drawn = silhouette_of(state)
@@ -218,7 +219,7 @@ def test_a_masks_tiny_box_and_missing_numbers_do_no_harm():
 
 def test_the_energy_never_rises():
     person = described(standing())
-    evidence = gather_evidence([person], VIEW, FIT.trust)
+    evidence = gather_evidence([person], Cameras.of([VIEW]), FIT.trust)
     from pymafsam.fitting.objective import Objective
 
     problem = Objective(
@@ -228,10 +229,10 @@ def test_the_energy_never_rises():
         leaning=FIT.leaning,
         prior=FIT.prior,
         evidence=evidence,
-        camera=VIEW,
+        cameras=Cameras.of([VIEW]),
         settings=FIT.settings,
     )
-    state = FIT.placed(FIT.start(evidence), evidence, VIEW)
+    state = FIT.placed(FIT.start(evidence), evidence, Cameras.of([VIEW]))
     energies = [minimise(problem, state, FIT.skeleton.free, n)[1][0] for n in range(8)]
     assert all(later <= earlier for earlier, later in itertools.pairwise(energies))
     assert energies[-1] < energies[0] / 2
@@ -249,7 +250,9 @@ def test_points_both_unsure_and_outside_the_picture_weigh_nothing():
     keypoints = person.keypoints.copy()
     row = joints.BLAZEPOSE33.index("left_ankle")
     keypoints[row] = [300.0, 700.0, 0.1]
-    evidence = gather_evidence([replace(person, keypoints=keypoints)], VIEW, FIT.trust)
+    evidence = gather_evidence(
+        [replace(person, keypoints=keypoints)], Cameras.of([VIEW]), FIT.trust
+    )
     at = LANDMARKS.index("left_ankle")
     assert evidence.seen_weight[0, at] == 0
     shin = [index for index, link in enumerate(LINKS) if "left_ankle" in link]
@@ -284,7 +287,7 @@ def test_limbs_are_supported_by_their_far_ends():
 def test_points_inside_the_mask_and_outside_the_picture_are_not_pulled():
     inside = np.zeros(SIZE[::-1], bool)
     inside[100:300, 200:300] = True
-    outline = Outline.of([inside], np.array([3.0]), VIEW)
+    outline = Outline.of([inside], np.array([3.0]), Cameras.of([VIEW]))
     points = np.array([[[250.0, 250.0, -50.0], [150.0, 250.0, 200.0]]])
     drop = replace(outline, sample_weight=np.zeros_like(outline.sample_weight))
     pull = drop.pull(points, np.ones((1, 3)), 4.0)
@@ -295,7 +298,7 @@ def test_points_inside_the_mask_and_outside_the_picture_are_not_pulled():
 def test_points_beside_the_mask_are_pulled_to_its_nearest_edge():
     inside = np.zeros(SIZE[::-1], bool)
     inside[100:300, 200:300] = True
-    outline = Outline.of([inside], np.array([1.0]), VIEW)
+    outline = Outline.of([inside], np.array([1.0]), Cameras.of([VIEW]))
     drop = replace(outline, sample_weight=np.zeros_like(outline.sample_weight))
     pull = drop.pull(np.array([[[320.0], [200.0]]]), np.ones((1, 1)), 4.0)
     cell = outline.cell[0]
@@ -305,7 +308,7 @@ def test_points_beside_the_mask_are_pulled_to_its_nearest_edge():
 def test_masks_cut_by_the_picture_have_no_outline_there():
     inside = np.zeros(SIZE[::-1], bool)
     inside[300:, 200:300] = True
-    outline = Outline.of([inside], np.array([3.0]), VIEW)
+    outline = Outline.of([inside], np.array([3.0]), Cameras.of([VIEW]))
     samples = outline.samples[0][outline.sample_weight[0] > 0]
     assert len(samples) > 20
     assert (
@@ -317,7 +320,7 @@ def test_masks_cut_by_the_picture_have_no_outline_there():
 
 
 def test_a_person_without_a_mask_pulls_nothing():
-    outline = Outline.of([None], np.array([3.0]), VIEW)
+    outline = Outline.of([None], np.array([3.0]), Cameras.of([VIEW]))
     pull = outline.pull(np.full((1, 2, 4), 100.0), np.ones((1, 4)), 4.0)
     assert not pull.weight.any()
     assert pull.energy[0] == 0
@@ -347,10 +350,10 @@ def test_scores_fall_when_the_body_leaves_its_box():
 
 def test_riding_points_move_with_their_share_of_every_bone():
     state = standing()
-    posed = articulate(FIT.skeleton, state)
-    parts = ride(FIT.landmarks, posed, state.betas)
+    posed = forward_kinematics(FIT.skeleton, state)
+    parts = skinned_points(FIT.landmarks, posed, state.betas)
     moved = replace(state, translation=state.translation + 1.0)
-    again = ride(FIT.landmarks, articulate(FIT.skeleton, moved), moved.betas)
+    again = skinned_points(FIT.landmarks, forward_kinematics(FIT.skeleton, moved), moved.betas)
     np.testing.assert_allclose(again.sum(axis=1), parts.sum(axis=1) + 1.0, atol=1e-9)
 
 

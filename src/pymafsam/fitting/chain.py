@@ -1,4 +1,4 @@
-"""A posed skeleton, points riding on it, and their derivatives.
+"""A posed skeleton, points skinned to it, and their derivatives.
 
 A point fixed to the surface by a sparse regressor (convex weights C over vertices) is linear in
 the transforms of the bones under linear blend skinning:
@@ -44,6 +44,26 @@ class State:
             translation=self.translation + step[:, :3],
         )
 
+    def take(self, people: Int[np.ndarray, "chosen"]) -> "State":
+        """The state of some of the people."""
+        return State(
+            rotations=self.rotations[people],
+            betas=self.betas[people],
+            translation=self.translation[people],
+        )
+
+    def put(self, people: Int[np.ndarray, "chosen"], other: "State") -> "State":
+        """This state, with ``other``'s rows for the people named."""
+        made = State(
+            rotations=self.rotations.copy(),
+            betas=self.betas.copy(),
+            translation=self.translation.copy(),
+        )
+        made.rotations[people] = other.rotations
+        made.betas[people] = other.betas
+        made.translation[people] = other.translation
+        return made
+
     def where(self, better: Bool[np.ndarray, "people"], other: "State") -> "State":
         """``other`` for the people marked, this state for the rest."""
         return State(
@@ -61,7 +81,9 @@ class Skeleton:
     joints: Float[np.ndarray, "joints 3"]
     joint_dirs: Float[np.ndarray, "joints 3 betas"]
     free: Int[np.ndarray, "free"]
-    below: Float[np.ndarray, "free joints"]  # 1 where the joint hangs from (or is) the free joint
+    descendants: Float[
+        np.ndarray, "free joints"
+    ]  # 1 where the joint hangs from, or is, the free one
     levels: tuple[Int[np.ndarray, "..."], ...]  # joints by depth, without the root
 
     @staticmethod
@@ -79,7 +101,7 @@ class Skeleton:
             joints=np.asarray(model.joints_template, np.float64),
             joint_dirs=np.asarray(model.joints_dirs, np.float64),
             free=free,
-            below=np.ascontiguousarray(ancestry.T[free]),
+            descendants=np.ascontiguousarray(ancestry.T[free]),
             levels=tuple(np.flatnonzero(depth == d) for d in range(2, int(depth.max()) + 1)),
         )
 
@@ -99,10 +121,13 @@ class Posed:
     above: Float[np.ndarray, "people free 3 3"]  # world rotation of each free joint's parent
 
 
-def articulate(skeleton: Skeleton, state: State) -> Posed:
+def forward_kinematics(skeleton: Skeleton, state: State) -> Posed:
     """Runs the chain of joints; the root turns about its own rest place (SMPL's convention)."""
     people = len(state.betas)
-    rest = skeleton.joints + np.tensordot(state.betas, skeleton.joint_dirs, (1, 2))
+    # One product per person everywhere (stacked, not flattened): a product of another size may
+    # round otherwise, and nobody's body shall depend on the company.
+    moved = skeleton.joint_dirs.reshape(-1, state.betas.shape[1]) @ state.betas[..., None]
+    rest = skeleton.joints + moved.reshape(people, *skeleton.joints.shape)
     world = state.rotations.copy()
     places = rest + state.translation[:, None]
     place_dirs = np.broadcast_to(skeleton.joint_dirs, (people, *skeleton.joint_dirs.shape)).copy()
@@ -121,7 +146,7 @@ def articulate(skeleton: Skeleton, state: State) -> Posed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Points:
-    """Points riding on bones: rest offsets from every joint, weighted by the share it has."""
+    """Points skinned to bones: rest offsets from every joint, weighted by the share it has."""
 
     offsets: Float[np.ndarray, "joints 3 points"]
     offset_dirs: Float[np.ndarray, "betas joints*3*points"]
@@ -187,11 +212,12 @@ class Points:
         return Points(offsets=self.offsets + by, offset_dirs=self.offset_dirs, share=self.share)
 
 
-def ride(
+def skinned_points(
     points: Points, posed: Posed, betas: Float[np.ndarray, "people betas"]
 ) -> Float[np.ndarray, "people joints 3 points"]:
     """Each joint's contribution to each point; their sum over the joints is the point, metres."""
-    rest = points.offsets + (betas @ points.offset_dirs).reshape(len(betas), *points.offsets.shape)
+    moved = betas[:, None] @ points.offset_dirs
+    rest = points.offsets + moved.reshape(len(betas), *points.offsets.shape)
     return posed.world @ rest + posed.places[..., None] * points.share[:, None]
 
 
@@ -201,7 +227,7 @@ def jacobian(
     posed: Posed,
     parts: Float[np.ndarray, "people joints 3 points"],
 ) -> Float[np.ndarray, "people unknowns 3 points"]:
-    """Derivatives of the points by all unknowns; ``parts`` comes from ``ride``.
+    """Derivatives of the points by all unknowns; ``parts`` comes from ``skinned_points``.
 
     A local increment delta of joint m turns everything below it by the world vector G_parent delta
     about X_m, so the column for axis a is the a-th column of G_parent crossed with
@@ -211,8 +237,10 @@ def jacobian(
     free, betas, count = len(skeleton.free), len(points.offset_dirs), points.count
     out = np.zeros((people, skeleton.unknowns, 3, count))
     out[:, [0, 1, 2], [0, 1, 2]] = 1.0
-    arms = (skeleton.below @ parts.reshape(people, joints, -1)).reshape(people, free, 3, count)
-    shares = skeleton.below @ points.share
+    arms = (skeleton.descendants @ parts.reshape(people, joints, -1)).reshape(
+        people, free, 3, count
+    )
+    shares = skeleton.descendants @ points.share
     arms -= posed.places[:, skeleton.free, :, None] * shares[:, None]
     x, y, z = (arms[:, :, None, i] for i in range(3))
     gx, gy, gz = (posed.above[:, :, i, :, None] for i in range(3))

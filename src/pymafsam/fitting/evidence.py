@@ -11,10 +11,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from pymafsam.body import BodyModel
+from pymafsam.fitting.cameras import Cameras
 from pymafsam.fitting.chain import Points
 from pymafsam.fitting.objective import Evidence
 from pymafsam.geometry import joints
-from pymafsam.records import Camera, Person
+from pymafsam.records import Person
 
 FEET = ("left_big_toe", "right_big_toe", "left_heel", "right_heel")
 HANDS = ("left_hand", "right_hand")
@@ -214,11 +215,11 @@ def landmarks_of(person: Person) -> Seen:
     )
 
 
-def gather_evidence(people: Sequence[Person], camera: Camera, trust: "Trust") -> Evidence:
+def gather_evidence(people: Sequence[Person], cameras: Cameras, trust: "Trust") -> Evidence:
     """Weights everything that is known about each person.
 
     A keypoint that is both invisible and outside the picture is the network's invention: it gets
-    no weight in the picture and next to none as the end of a metric bone, so that the habits
+    no weight in the picture and next to none as the end of a metric bone, so that the pose prior
     decide how the rest of the body lies.
     """
     seen = [landmarks_of(person) for person in people]
@@ -227,7 +228,7 @@ def gather_evidence(people: Sequence[Person], camera: Camera, trust: "Trust") ->
     side = np.sqrt(np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0), axis=1))
     confidence = np.stack([s.confidence for s in seen])
     known = np.stack([s.known for s in seen])
-    inside = _inside_picture(picture, side, camera)
+    inside = _inside_picture(picture, side, cameras)
     weight = known * inside * trust.of(confidence)
     ends = known * np.maximum(trust.metric_floor, weight)
     metric = np.stack([s.metric for s in seen])
@@ -240,9 +241,9 @@ def gather_evidence(people: Sequence[Person], camera: Camera, trust: "Trust") ->
         seen_weight=known * inside * trust.sharp(confidence),
         support=weight,
         pixel=SIGMA * side,
-        bones=np.einsum("pkc,kl->plc", metric, links),
+        bones=(links.T @ metric),
         bone_weight=measured[:, None] * importance * np.minimum(ends[:, starts], ends[:, stops]),
-        view=_ray_frames(boxes, camera),
+        view=_ray_frames(boxes, cameras),
         unseen=_unseen(weight),
     )
 
@@ -256,20 +257,20 @@ def _unseen(weight: Float[np.ndarray, "people points"]) -> Float[np.ndarray, "pe
 def _inside_picture(
     points: Float[np.ndarray, "people points 2"],
     side: Float[np.ndarray, "people"],
-    camera: Camera,
+    cameras: Cameras,
 ) -> Float[np.ndarray, "people points"]:
     """1 inside the picture, falling to 0 at ``FADE`` of the person's size beyond its edge."""
-    size = np.asarray(camera.size, np.float64)
+    size = cameras.size[:, None]
     beyond = np.maximum(np.maximum(-points, points - size), 0).max(axis=-1)
     return np.clip(1 - beyond / (FADE * side[:, None]), 0, 1)
 
 
 def _ray_frames(
-    boxes: Float[np.ndarray, "people 4"], camera: Camera
+    boxes: Float[np.ndarray, "people 4"], cameras: Cameras
 ) -> Float[np.ndarray, "people 3 3"]:
     """Rotations that turn camera axes so that z points at the middle of each box."""
-    middle = (boxes[:, :2] + boxes[:, 2:]) / 2 - np.asarray(camera.centre, np.float64)
-    ray = np.concatenate([middle / camera.focal, np.ones((len(boxes), 1))], axis=1)
+    middle = (boxes[:, :2] + boxes[:, 2:]) / 2 - cameras.centre
+    ray = np.concatenate([middle / cameras.focal[:, None], np.ones((len(boxes), 1))], axis=1)
     ray /= np.linalg.norm(ray, axis=1, keepdims=True)
     # The shortest turn of z onto the ray; its transpose turns the ray onto z.
     x, y, z = ray.T

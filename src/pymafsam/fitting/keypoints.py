@@ -1,8 +1,8 @@
 """Bodies from keypoints and masks: the estimator that needs no trained mesh network.
 
 The schedule: the torso is aligned with the metric landmarks, the pose is solved on metric
-landmarks and habits alone, the body is put before the camera in closed form, and then everything
-is solved together, at the end with the mask. ``docs/fitting.md`` has the derivation.
+landmarks and the pose prior alone, the body is put before the camera in closed form, and then
+everything is solved together, at the end with the mask. ``docs/fitting.md`` has the derivation.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +16,8 @@ from pymafsam.body import BodyModel, place
 from pymafsam.body.surface import farthest_points
 from pymafsam.config import EstimatorOptions
 from pymafsam.errors import BadUsage
-from pymafsam.fitting.chain import Points, Skeleton, State, articulate, ride
+from pymafsam.fitting.cameras import Cameras
+from pymafsam.fitting.chain import Points, Skeleton, State, forward_kinematics, skinned_points
 from pymafsam.fitting.evidence import (
     LANDMARKS,
     Trust,
@@ -28,7 +29,7 @@ from pymafsam.fitting.evidence import (
     link_matrix,
 )
 from pymafsam.fitting.objective import Evidence, Objective, Settings
-from pymafsam.fitting.priors import Prior
+from pymafsam.fitting.priors import PosePrior
 from pymafsam.fitting.quality import features, score
 from pymafsam.fitting.silhouette import Outline
 from pymafsam.fitting.solver import minimise
@@ -41,6 +42,7 @@ TORSO = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 FACE = ("nose", "left_ear", "right_ear")
 SURFACE_POINTS = 250
 GROUP = 16  # people solved at once; more gain nothing
+AHEAD = 16  # pictures waited for at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,16 @@ class Schedule:
     metric: int = 6
     picture: int = 14
     silhouette: int = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What is known of one person; ``begin``: a body to start from."""
+
+    person: Person
+    mask: Mask | None
+    camera: Camera
+    begin: Body | None
 
 
 class KeypointFit:
@@ -65,14 +77,14 @@ class KeypointFit:
         model: BodyModel,
         settings: Settings | None = None,
         schedule: Schedule | None = None,
-        prior: Prior | None = None,
+        prior: PosePrior | None = None,
         trust: Trust | None = None,
     ):
         self.model = model
         self.settings = settings or Settings()
         self.schedule = schedule or Schedule()
         self.skeleton = Skeleton.of(model, FIXED)
-        self.prior = prior or Prior.of(self.skeleton)
+        self.prior = prior or PosePrior.of(self.skeleton)
         self.unshifted = landmark_points(model)
         self.landmarks = self.unshifted.shifted(blazepose_shifts())
         surface = _surface(model)
@@ -88,45 +100,52 @@ class KeypointFit:
     ) -> Iterator[list[Body]]:
         """A body for every person; each needs ``keypoints`` (BadUsage otherwise).
 
-        ``start``: bodies of the same model to begin from, instead of the mean person.
+        ``start``: bodies of the same model to begin from, instead of the mean person. People of
+        several pictures are solved together (at most ``GROUP``, from ``AHEAD`` pictures), which
+        changes nobody's body: only the time it takes.
         """
-        begins = repeat(None) if start is None else iter(start)
+        begins: Iterable[Sequence[Body] | None] = repeat(None) if start is None else start
+        waiting: list[tuple[Observation, Sequence[Body] | None]] = []
+        count = 0
         for observation, begin in zip(observations, begins, strict=False):
-            yield self._picture(observation, begin)
+            waiting.append((observation, begin))
+            count += len(observation.people)
+            if count >= GROUP or len(waiting) >= AHEAD:
+                yield from self._pictures(waiting)
+                waiting, count = [], 0
+        yield from self._pictures(waiting)
 
-    def _picture(self, observation: Observation, begin: Sequence[Body] | None) -> list[Body]:
-        people, masks = observation.people, observation.masks
-        if any(person.keypoints is None for person in people):
-            raise BadUsage(
-                "The keypoint fit needs every person's keypoints, but somebody has only a box.\n"
-                "  Let the detector describe the people first (Detector.describe)."
-            )
+    def _pictures(
+        self, pictures: Sequence[tuple[Observation, Sequence[Body] | None]]
+    ) -> Iterator[list[Body]]:
+        """The bodies of some pictures, solved in groups."""
+        given = [one for picture, begin in pictures for one in _given(picture, begin)]
         bodies: list[Body] = []
-        for first in range(0, len(people), GROUP):
-            some = slice(first, first + GROUP)
-            started = None if begin is None else self.state_of(begin[some])
-            bodies += self._group(people[some], masks[some], observation.camera, started)
-        return bodies
+        for first in range(0, len(given), GROUP):
+            bodies += self._group(given[first : first + GROUP])
+        done = 0
+        for picture, _ in pictures:
+            yield bodies[done : done + len(picture.people)]
+            done += len(picture.people)
 
-    def _group(
-        self,
-        people: Sequence[Person],
-        masks: Sequence[Mask | None],
-        camera: Camera,
-        begin: State | None,
-    ) -> list[Body]:
-        state, energy = self.solve(people, masks, camera, begin)
+    def _group(self, given: Sequence[Given]) -> list[Body]:
+        begins = [one.begin for one in given if one.begin is not None]
+        state, energy = self.solve(
+            [one.person for one in given],
+            [one.mask for one in given],
+            [one.camera for one in given],
+            self.state_of(begins) if begins else None,
+        )
         points = self.points(state)
         bodies = []
-        for index, person in enumerate(people):
-            projected = project(points[index].T, camera)
-            mask = masks[index]
-            inside = None if mask is None else mask.inside
-            values = features(person, inside, projected, float(energy[index]), camera)
+        for index, one in enumerate(given):
+            projected = project(points[index].T, one.camera)
+            inside = None if one.mask is None else one.mask.inside
+            values = features(one.person, inside, projected, float(energy[index]), one.camera)
             pose = Pose(rotations=state.rotations[index], betas=state.betas[index])
             where = state.translation[index]
             bodies.append(
-                place(self.model, pose, where, camera, person, score(values), masks[index])
+                place(self.model, pose, where, one.camera, one.person, score(values), one.mask)
             )
         return bodies
 
@@ -134,39 +153,55 @@ class KeypointFit:
         self,
         people: Sequence[Person],
         masks: Sequence[Mask | None],
-        camera: Camera,
+        cameras: Sequence[Camera],
         begin: State | None = None,
     ) -> tuple[State, Float[np.ndarray, "people"]]:
-        """Poses, shapes and places of the people, and the energy each is left with."""
-        evidence = gather_evidence(people, camera, self.trust)
-        problem = Objective(
+        """Poses, shapes and places of the people, and the energy each is left with.
+
+        ``cameras``: one for each person. Nobody's answer depends on who else is solved for.
+        """
+        problem = self.objective(people, cameras)
+        free, schedule = self.skeleton.free, self.schedule
+        if begin is None:
+            state = self.start(problem.evidence)
+            state, _ = minimise(replace(problem, use_picture=False), state, free, schedule.metric)
+            state = self.placed(state, problem.evidence, problem.cameras)
+        else:
+            state = begin
+        state, energy = minimise(problem, state, free, schedule.picture)
+        masked = np.flatnonzero([mask is not None for mask in masks])
+        if self.settings.silhouette > 0 and len(masked):
+            own = self.objective([people[k] for k in masked], [cameras[k] for k in masked])
+            drawn = self._in_mask(own, [masks[k] for k in masked], state.take(masked))
+            state = state.put(masked, drawn)
+            energy = energy.copy()
+            energy[masked] = own(drawn).energy
+        return state, energy
+
+    def objective(self, people: Sequence[Person], cameras: Sequence[Camera]) -> Objective:
+        """Everything but the masks, for these people before their cameras."""
+        views = Cameras.of(cameras)
+        return Objective(
             skeleton=self.skeleton,
             landmarks=self.landmarks,
             links=self.links,
             leaning=self.leaning,
             prior=self.prior,
-            evidence=evidence,
-            camera=camera,
+            evidence=gather_evidence(people, views, self.trust),
+            cameras=views,
             settings=self.settings,
         )
-        free, schedule = self.skeleton.free, self.schedule
-        if begin is None:
-            state = self.start(evidence)
-            state, _ = minimise(replace(problem, use_picture=False), state, free, schedule.metric)
-            state = self.placed(state, evidence, camera)
-        else:
-            state = begin
-        state, energy = minimise(problem, state, free, schedule.picture)
-        if self.settings.silhouette > 0 and any(mask is not None for mask in masks):
-            trust = np.array([self.mask_trust(mask) for mask in masks])
-            inside = [None if mask is None else mask.inside for mask in masks]
-            outline = Outline.of(inside, evidence.pixel, camera, trust)
-            seen = np.pad(evidence.support, ((0, 0), (0, 1)), constant_values=1.0)
-            support = seen[:, self.far_ends]
-            whole = replace(problem, surface=self.surface, outline=outline, support=support)
-            state, _ = minimise(whole, state, free, schedule.silhouette)
-            energy = problem(state).energy
-        return state, energy
+
+    def _in_mask(self, problem: Objective, masks: Sequence[Mask | None], state: State) -> State:
+        """Solved further, with the masks."""
+        trust = np.array([self.mask_trust(mask) for mask in masks])
+        inside = [None if mask is None else mask.inside for mask in masks]
+        outline = Outline.of(inside, problem.evidence.pixel, problem.cameras, trust)
+        seen = np.pad(problem.evidence.support, ((0, 0), (0, 1)), constant_values=1.0)
+        whole = replace(
+            problem, surface=self.surface, outline=outline, support=seen[:, self.far_ends]
+        )
+        return minimise(whole, state, self.skeleton.free, self.schedule.silhouette)[0]
 
     def mask_trust(self, mask: Mask | None) -> float:
         """How much a mask counts: 1 for the keypoint network's own, more for a segmenter's."""
@@ -205,34 +240,50 @@ class KeypointFit:
         rotations[:, self.skeleton.free[1:]] = rotation.from_axis_angle(vectors)
         return state
 
-    def placed(self, state: State, evidence: Evidence, camera: Camera) -> State:
+    def placed(self, state: State, evidence: Evidence, cameras: Cameras) -> State:
         """Moved so that the landmarks project near the keypoints (linear least squares).
 
         The picture's x (Z + tz) = f (X + tx) is linear in the translation.
         """
         points = self.points(replace(state, translation=np.zeros_like(state.translation)))
-        ratio = (evidence.seen - np.asarray(camera.centre)) / camera.focal  # people points 2
+        ratio = (evidence.seen - cameras.centre[:, None]) / cameras.focal[:, None, None]
         weight = evidence.seen_weight + 1e-6
         rows = np.zeros((*ratio.shape, 3))
         rows[..., 0, 0] = rows[..., 1, 1] = 1.0
         rows[..., 2] = -ratio
         rhs = ratio * points[:, 2, :, None] - points[:, :2].transpose(0, 2, 1)
-        matrix = np.einsum("pk,pkai,pkaj->pij", weight, rows, rows)
-        right = np.einsum("pk,pkai,pka->pi", weight, rows, rhs)
-        translation = np.linalg.solve(matrix + 1e-9 * np.eye(3), right[..., None])[..., 0]
+        people = len(weight)
+        rows, rhs = rows.reshape(people, -1, 3), rhs.reshape(people, -1, 1)
+        turned = rows.transpose(0, 2, 1) * np.repeat(weight, 2, axis=1)[:, None]
+        matrix = turned @ rows + 1e-9 * np.eye(3)
+        translation = np.linalg.solve(matrix, turned @ rhs)[..., 0]
         nearest = 0.3 - points[:, 2].min(axis=1)
         translation[:, 2] = np.maximum(translation[:, 2], nearest)
         return replace(state, translation=translation)
 
     def points(self, state: State) -> Float[np.ndarray, "people 3 points"]:
         """The body's landmarks where the keypoint network would see them, metres."""
-        posed = articulate(self.skeleton, state)
-        return ride(self.landmarks, posed, state.betas).sum(axis=1)
+        posed = forward_kinematics(self.skeleton, state)
+        return skinned_points(self.landmarks, posed, state.betas).sum(axis=1)
 
     def coco_points(self, state: State) -> Float[np.ndarray, "people 3 17"]:
         """COCO's keypoints of the bodies, metres, camera axes."""
-        posed = articulate(self.skeleton, state)
-        return ride(self.unshifted, posed, state.betas).sum(axis=1)[:, :, : len(joints.COCO17)]
+        posed = forward_kinematics(self.skeleton, state)
+        return skinned_points(self.unshifted, posed, state.betas).sum(axis=1)[
+            :, :, : len(joints.COCO17)
+        ]
+
+
+def _given(observation: Observation, begin: Sequence[Body] | None) -> Iterator[Given]:
+    """Everybody of an observation. Raises BadUsage when somebody has no keypoints."""
+    if any(person.keypoints is None for person in observation.people):
+        raise BadUsage(
+            "The keypoint fit needs every person's keypoints, but somebody has only a box.\n"
+            "  Let the detector describe the people first (Detector.describe)."
+        )
+    begins = repeat(None) if begin is None else begin
+    for person, mask, body in zip(observation.people, observation.masks, begins, strict=False):
+        yield Given(person=person, mask=mask, camera=observation.camera, begin=body)
 
 
 def load(model: BodyModel, options: EstimatorOptions) -> KeypointFit:
@@ -263,7 +314,7 @@ def _aligned(
 ) -> Float[np.ndarray, "people 3 3"]:
     """Rotations that take rest vectors onto measured ones (Kabsch, 1976)."""
     upright = np.diag([1.0, -1.0, -1.0])  # the body's y up, facing the camera
-    covariance = np.einsum("pl,pla,lb->pab", weight, measured, rest) + 1e-6 * upright
+    covariance = (measured * weight[..., None]).transpose(0, 2, 1) @ rest + 1e-6 * upright
     u, _, vt = np.linalg.svd(covariance)
     sign = np.sign(np.linalg.det(u @ vt))
     u[:, :, 2] *= sign[:, None]

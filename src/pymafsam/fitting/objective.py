@@ -10,13 +10,19 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from pymafsam.fitting.chain import Points, Posed, Skeleton, State, articulate, jacobian, ride
-from pymafsam.fitting.priors import Prior, left_jacobian_inverse
+from pymafsam.fitting.cameras import Cameras
+from pymafsam.fitting.chain import (
+    Points,
+    Posed,
+    Skeleton,
+    State,
+    forward_kinematics,
+    jacobian,
+    skinned_points,
+)
+from pymafsam.fitting.priors import PosePrior, left_jacobian_inverse
 from pymafsam.fitting.silhouette import Outline
 from pymafsam.geometry import rotation
-from pymafsam.records import Camera
-
-NEAREST = 0.15  # metres: a point closer to the camera than this makes a trial step invalid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,15 +77,15 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objective:
-    """All residuals of a group of people before one camera; call it with a state."""
+    """All residuals of a group of people, each before a camera; call it with a state."""
 
     skeleton: Skeleton
     landmarks: Points
     links: Float[np.ndarray, "points links"]  # every bone as a difference of landmarks
     leaning: Float[np.ndarray, "points leaning"]  # the same for torso, thighs and shins
-    prior: Prior
+    prior: PosePrior
     evidence: Evidence
-    camera: Camera
+    cameras: Cameras
     settings: Settings
     use_picture: bool = True
     surface: Points | None = None
@@ -88,16 +94,16 @@ class Objective:
 
     def __call__(self, state: State) -> Normal:
         """Energy and normal equations at ``state``."""
-        posed = articulate(self.skeleton, state)
-        parts = ride(self.landmarks, posed, state.betas)
+        posed = forward_kinematics(self.skeleton, state)
+        parts = skinned_points(self.landmarks, posed, state.betas)
         points = parts.sum(axis=1)
         derivative = jacobian(self.skeleton, self.landmarks, posed, parts)
         total = metric(self.evidence, self.links, points, derivative, self.settings)
         total = total.plus(lean(self.evidence, self.leaning, points, derivative, self.settings))
-        total = total.plus(habit(self.prior, self.skeleton, state))
+        total = total.plus(pose_prior(self.prior, self.skeleton, state))
         if self.use_picture:
             total = total.plus(
-                reprojection(self.evidence, self.camera, points, derivative, self.settings)
+                reprojection(self.evidence, self.cameras, points, derivative, self.settings)
             )
             if self.outline is not None and self.surface is not None:
                 total = total.plus(self._silhouette(posed, state))
@@ -107,12 +113,12 @@ class Objective:
         assert self.surface is not None
         assert self.outline is not None
         assert self.support is not None
-        parts = ride(self.surface, posed, state.betas)
+        parts = skinned_points(self.surface, posed, state.betas)
         points = parts.sum(axis=1)
-        picture, _ = _perspective(points, self.camera)
+        picture, _ = self.cameras.project(points)
         pull = self.outline.pull(picture, self.support, self.settings.silhouette_width)
         derivative = jacobian(self.skeleton, self.surface, posed, parts)
-        slope = _projected(points, derivative, self.camera)
+        slope = self.cameras.slope(points, derivative)
         scale = np.sqrt(self.settings.silhouette * pull.weight)[:, None]
         unit = 1 / self.outline.pixel[:, None, None, None]
         normal = gather(slope * (scale[:, None] * unit), pull.residual * scale)
@@ -132,7 +138,7 @@ def gather(
     rows = slope.reshape(people, unknowns, -1)
     flat = residual.reshape(people, -1, 1)
     return Normal(
-        energy=np.sum(flat * flat, axis=(1, 2)),
+        energy=np.sum((flat * flat)[..., 0], axis=1),
         gradient=(rows @ flat)[..., 0],
         hessian=rows @ rows.transpose(0, 2, 1),
     )
@@ -140,16 +146,16 @@ def gather(
 
 def reprojection(
     evidence: Evidence,
-    camera: Camera,
+    cameras: Cameras,
     points: Float[np.ndarray, "people 3 points"],
     derivative: Float[np.ndarray, "people unknowns 3 points"],
     settings: Settings,
 ) -> Normal:
     """Distance in the picture between landmarks and keypoints, in standard deviations."""
-    picture, valid = _perspective(points, camera)
+    picture, valid = cameras.project(points)
     unit = 1 / evidence.pixel[:, None, None]
     residual = (picture - evidence.seen.transpose(0, 2, 1)) * unit
-    slope = _projected(points, derivative, camera) * unit[:, None]
+    slope = cameras.slope(points, derivative) * unit[:, None]
     energy, factor = robust(residual, evidence.seen_weight, settings.seen_width)
     normal = gather(slope * factor[:, None, None], residual * factor[:, None])
     return Normal(
@@ -194,7 +200,7 @@ def lean(
     return gather(slope, residual)
 
 
-def habit(prior: Prior, skeleton: Skeleton, state: State) -> Normal:
+def pose_prior(prior: PosePrior, skeleton: Skeleton, state: State) -> Normal:
     """Pose and shape against what is usual; exact second derivatives are not attempted."""
     people, betas = state.betas.shape
     vectors = rotation.to_axis_angle(state.rotations[:, skeleton.free[1:]])
@@ -214,7 +220,7 @@ def habit(prior: Prior, skeleton: Skeleton, state: State) -> Normal:
         hessian[:, at, at] = curvature[:, row]
     last = np.arange(skeleton.unknowns - betas, skeleton.unknowns)
     hessian[:, last, last] = prior.betas**2
-    energy = np.sum(residual * residual, axis=(1, 2, 3))
+    energy = np.sum((residual * residual).reshape(people, -1), axis=1)
     return Normal(
         energy=energy + prior.betas**2 * np.sum(state.betas**2, axis=1),
         gradient=gradient,
@@ -231,22 +237,3 @@ def robust(
     squared = np.sum(residual * residual, axis=1) / width**2
     energy = np.sum(weight * np.log1p(squared), axis=1) * width**2
     return energy, np.sqrt(weight / (1 + squared))
-
-
-def _perspective(
-    points: Float[np.ndarray, "people 3 points"], camera: Camera
-) -> tuple[Float[np.ndarray, "people 2 points"], np.ndarray]:
-    depth = points[:, 2:]
-    valid = np.all(depth[:, 0] > NEAREST, axis=1)
-    picture = camera.focal * points[:, :2] / np.maximum(depth, NEAREST)
-    return picture + np.asarray(camera.centre, np.float64)[:, None], valid
-
-
-def _projected(
-    points: Float[np.ndarray, "people 3 points"],
-    derivative: Float[np.ndarray, "people unknowns 3 points"],
-    camera: Camera,
-) -> Float[np.ndarray, "people unknowns 2 points"]:
-    depth = np.maximum(points[:, None, 2:], NEAREST)
-    ratio = points[:, None, :2] / depth
-    return (camera.focal / depth) * (derivative[:, :, :2] - ratio * derivative[:, :, 2:])

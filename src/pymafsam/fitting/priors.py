@@ -18,7 +18,7 @@ OPEN = 9.0  # no limit on this axis
 
 
 @dataclass(frozen=True, slots=True)
-class Habit:
+class JointPrior:
     """Mean, deviation and soft limits of a joint's rotation vector (the left one of a pair)."""
 
     mean: tuple[float, float, float]
@@ -26,11 +26,11 @@ class Habit:
     low: tuple[float, float, float] = (-OPEN, -OPEN, -OPEN)
     high: tuple[float, float, float] = (OPEN, OPEN, OPEN)
 
-    def mirrored(self) -> "Habit":
-        """The habit of the other side: x stays, y and z change sign."""
+    def mirrored(self) -> "JointPrior":
+        """The prior of the other side: x stays, y and z change sign."""
         flip = lambda v: (v[0], -v[1], -v[2])  # noqa: E731
         low, high = flip(self.low), flip(self.high)
-        return Habit(
+        return JointPrior(
             mean=flip(self.mean),
             sigma=self.sigma,
             low=(self.low[0], high[1], high[2]),
@@ -42,34 +42,34 @@ class Habit:
 # photographs hold more than the motions do (sitting, reaching up); limits from
 # anatomy (ranges of motion of healthy adults: knee 0 to 150 degrees, elbow 0 to 150, ankle 20
 # dorsal to 50 plantar, hip 120 flexion to 20 extension).
-HABITS: Mapping[str, Habit] = {
-    "left_hip": Habit(
+JOINT_PRIORS: Mapping[str, JointPrior] = {
+    "left_hip": JointPrior(
         (-0.35, 0.05, 0.05), (0.7, 0.35, 0.3), low=(-2.3, -0.9, -0.6), high=(0.5, 0.9, 1.2)
     ),
-    "left_knee": Habit(
+    "left_knee": JointPrior(
         (0.5, 0.0, 0.0), (0.8, 0.12, 0.08), low=(-0.02, -OPEN, -OPEN), high=(2.6, OPEN, OPEN)
     ),
-    "left_ankle": Habit(
+    "left_ankle": JointPrior(
         (0.0, 0.1, 0.0), (0.35, 0.2, 0.2), low=(-0.5, -OPEN, -OPEN), high=(0.9, OPEN, OPEN)
     ),
-    "spine1": Habit((0.07, 0.0, 0.0), (0.2, 0.15, 0.12), low=(-0.3, -OPEN, -OPEN)),
-    "spine2": Habit((0.07, 0.0, 0.0), (0.2, 0.15, 0.12), low=(-0.3, -OPEN, -OPEN)),
-    "spine3": Habit((0.05, 0.0, 0.0), (0.2, 0.15, 0.12), low=(-0.3, -OPEN, -OPEN)),
-    "neck": Habit((0.1, 0.0, 0.0), (0.25, 0.3, 0.2)),
-    "head": Habit((0.0, 0.0, 0.0), (0.25, 0.3, 0.2)),
-    "left_collar": Habit((0.0, -0.05, 0.0), (0.1, 0.15, 0.15)),
-    "left_shoulder": Habit((0.1, -0.3, -0.9), (0.6, 0.6, 0.6)),
-    "left_elbow": Habit(
+    "spine1": JointPrior((0.07, 0.0, 0.0), (0.2, 0.15, 0.12), low=(-0.3, -OPEN, -OPEN)),
+    "spine2": JointPrior((0.07, 0.0, 0.0), (0.2, 0.15, 0.12), low=(-0.3, -OPEN, -OPEN)),
+    "spine3": JointPrior((0.05, 0.0, 0.0), (0.2, 0.15, 0.12), low=(-0.3, -OPEN, -OPEN)),
+    "neck": JointPrior((0.1, 0.0, 0.0), (0.25, 0.3, 0.2)),
+    "head": JointPrior((0.0, 0.0, 0.0), (0.25, 0.3, 0.2)),
+    "left_collar": JointPrior((0.0, -0.05, 0.0), (0.1, 0.15, 0.15)),
+    "left_shoulder": JointPrior((0.1, -0.3, -0.9), (0.6, 0.6, 0.6)),
+    "left_elbow": JointPrior(
         (0.0, -0.6, 0.0), (0.5, 0.8, 0.2), low=(-OPEN, -2.6, -OPEN), high=(OPEN, 0.02, OPEN)
     ),
-    "left_wrist": Habit((0.0, 0.0, 0.0), (0.35, 0.25, 0.35)),
+    "left_wrist": JointPrior((0.0, 0.0, 0.0), (0.35, 0.25, 0.35)),
 }
 LIMIT = 40.0  # residual per radian beyond a limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prior:
-    """The habits as arrays over the free joints without the root, and the shape's deviation."""
+class PosePrior:
+    """The joints' priors as arrays (free joints without the root), and the shape's deviation."""
 
     mean: Float[np.ndarray, "held 3"]
     precision: Float[np.ndarray, "held 3"]  # 1 / sigma
@@ -78,14 +78,14 @@ class Prior:
     betas: float = 1.3
 
     @staticmethod
-    def of(skeleton: Skeleton, habits: Mapping[str, Habit] = HABITS) -> "Prior":
+    def of(skeleton: Skeleton, table: Mapping[str, JointPrior] = JOINT_PRIORS) -> "PosePrior":
         """For the free joints of an SMPL-ordered skeleton (the first of them is the root)."""
         rows = []
         for joint in skeleton.free[1:]:
             name = joints.SMPL24[joint]
             twin = joints.mirrored(name)
-            rows.append(habits[name] if name in habits else habits[twin].mirrored())
-        return Prior(
+            rows.append(table[name] if name in table else table[twin].mirrored())
+        return PosePrior(
             mean=np.array([row.mean for row in rows]),
             precision=1 / np.array([row.sigma for row in rows]),
             low=np.array([row.low for row in rows]),
@@ -95,7 +95,7 @@ class Prior:
     def residuals(
         self, vectors: Float[np.ndarray, "people held 3"]
     ) -> tuple[Float[np.ndarray, "people held 3 2"], Float[np.ndarray, "people held 3 2"]]:
-        """Residuals and their slopes by the rotation vector: the habit's, the limit's."""
+        """Residuals and their slopes by the rotation vector: the Gaussian's, the limit's."""
         beyond = np.minimum(vectors - self.low, 0) + np.maximum(vectors - self.high, 0)
         residual = np.stack([(vectors - self.mean) * self.precision, LIMIT * beyond], axis=-1)
         slope = np.stack(

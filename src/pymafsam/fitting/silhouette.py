@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from pymafsam.records import Camera, Inside
+from pymafsam.fitting.cameras import Cameras
+from pymafsam.records import Inside
 
 SIDE = 96  # cells along the longer side of a person's look-up grid
 SAMPLES = 64  # of an outline
@@ -45,13 +46,13 @@ class Outline:
     sample_weight: Float[np.ndarray, "people samples"]
     weight: Float[np.ndarray, "people"]
     pixel: Float[np.ndarray, "people"]
-    size: tuple[int, int]
+    size: Float[np.ndarray, "people 2"]
 
     @staticmethod
     def of(
         masks: Sequence[Inside | None],
         pixel: Float[np.ndarray, "people"],
-        camera: Camera,
+        cameras: Cameras,
         trust: Float[np.ndarray, "people"] | None = None,
     ) -> "Outline":
         """Prepares the look-ups; ``pixel`` is one standard deviation in picture pixels.
@@ -70,7 +71,7 @@ class Outline:
             sample_weight=np.stack([grid.sample_weight for grid in grids]) * trust[:, None],
             weight=np.array([float(grid.filled.any()) for grid in grids]) * trust,
             pixel=pixel,
-            size=camera.size,
+            size=cameras.size,
         )
 
     def pull(
@@ -116,7 +117,7 @@ class Outline:
         index = np.clip(np.nan_to_num(place), 0, self.filled.shape[1] - 1).astype(np.int64)
         people = np.arange(len(points))[:, None]
         target = self.nearest[people, index[:, 1], index[:, 0]].transpose(0, 2, 1)
-        width, height = self.size
+        width, height = self.size.T[..., None]
         x, y = points[:, 0], points[:, 1]
         outside = (x < 0) | (y < 0) | (x > width) | (y > height)
         return target, outside | self.filled[people, index[:, 1], index[:, 0]]

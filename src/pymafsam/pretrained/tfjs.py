@@ -1,4 +1,4 @@
-"""TensorFlow.js graph models -> ONNX, for the few operations of plain convolutional detectors.
+"""TensorFlow.js graph models -> ONNX, for the few operations of plain convolutional networks.
 
 TensorFlow works on channels-last tensors and models that came from elsewhere are full of transposes
 in both directions. Here a transpose writes nothing: a ``Value`` remembers the permutation under
@@ -6,6 +6,7 @@ which an ONNX tensor is seen, and it is written out only where an operation cann
 """
 
 import base64
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ OPSET = 13
 IR_VERSION = 8
 TO_CHANNELS_FIRST = (0, 3, 1, 2)
 TO_CHANNELS_LAST = (0, 2, 3, 1)
+# TensorFlow's SAME puts the odd row of padding below and to the right.
+PADDINGS: Mapping[bytes, dict[str, str]] = {b"VALID": {}, b"SAME": {"auto_pad": "SAME_UPPER"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,45 +64,102 @@ class Graph:
         return self.add("Transpose", [value.name], perm=total)[0]
 
 
-def to_onnx(files: Mapping[str, Path], target: Path) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """The part of a graph that is wanted, where what comes before and after is done elsewhere.
+
+    ``inputs``: node -> (name in the ONNX graph, shape); such a node is fed instead of computed.
+    ``outputs``: node -> name. A dimension of 0 is left open.
+    """
+
+    inputs: Mapping[str, tuple[str, tuple[int, ...]]]
+    outputs: Mapping[str, tuple[str, tuple[int, ...]]]
+
+
+def to_onnx(files: Mapping[str, Path], target: Path, part: Part | None = None) -> None:
     """Write the ONNX form of a tfjs graph model (``*.json`` with one ``*.bin``) to ``target``.
 
-    Inputs and outputs keep their names (``:0`` removed) and layouts. The same input gives the same
-    graph, node for node. Raises BadInput for an operation that is not in the table below.
+    Inputs and outputs keep their names (``:0`` removed) and layouts; ``part``: only that part. The
+    same input gives the same graph, node for node. Raises BadInput for an operation that is not in
+    the table below.
     """
     import onnx
 
     description = next(path for name, path in files.items() if name.endswith(".json"))
     numbers = next(path for name, path in files.items() if name.endswith(".bin"))
     content = json.loads(description.read_text(encoding="utf-8"))
-    onnx.save_model(_model(content, numbers.read_bytes()), str(target))
+    part = part or _whole(content["signature"])
+    onnx.save_model(_model(content, numbers.read_bytes(), part), str(target))
 
 
-def _model(content: dict, numbers: bytes):
+def digest(path: Path) -> str:
+    """Hexadecimal sha256 of a graph: its operations with attributes, and its stored numbers.
+
+    Unlike the file's own hash it does not depend on how a version of onnx writes files.
+    Raises BadInput when the file is no ONNX graph.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        graph = onnx.load(str(path)).graph
+    except (DecodeError, OSError) as error:
+        raise BadInput(
+            f"{path} is not a whole ONNX network ({error}).\n"
+            "  Remove the file and run: pymafsam fetch"
+        ) from error
+    sums = hashlib.sha256()
+    for node in graph.node:
+        attributes = sorted(
+            (a.name, str(onnx.helper.get_attribute_value(a))) for a in node.attribute
+        )
+        row = [node.op_type, list(node.input), list(node.output), attributes]
+        sums.update(json.dumps(row).encode())
+    for constant in graph.initializer:
+        array = np.ascontiguousarray(onnx.numpy_helper.to_array(constant))
+        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        sums.update(f"{constant.name} {array.dtype.name} {array.shape}".encode())
+        sums.update(little.tobytes())
+    return sums.hexdigest()
+
+
+def _whole(signature: dict) -> Part:
+    def described(side: str) -> dict[str, tuple[str, tuple[int, ...]]]:
+        return {
+            name.split(":")[0]: (
+                name.split(":")[0],
+                tuple(int(d["size"]) for d in about["tensorShape"]["dim"]),
+            )
+            for name, about in sorted(signature[side].items())
+        }
+
+    return Part(inputs=described("inputs"), outputs=described("outputs"))
+
+
+def _model(content: dict, numbers: bytes, part: Part):
     from onnx import TensorProto, checker, helper, numpy_helper
 
     graph = Graph(weights=_weights(content["weightsManifest"], numbers))
-    for node in _ordered(content["modelTopology"]["node"]):
+    fed = {node: Value(name) for node, (name, _) in part.inputs.items()}
+    for node in _ordered(content["modelTopology"]["node"], part):
+        if node["name"] in fed:
+            graph.known[node["name"]] = fed[node["name"]]
+            continue
         if node["op"] not in OPERATIONS:
             raise BadInput(f'The tfjs operation "{node["op"]}" cannot be converted to ONNX.')
         results = OPERATIONS[node["op"]](graph, node)
         for i, result in enumerate(results):
             graph.known[node["name"] + (f":{i}" if i else "")] = result
-    signature = content["signature"]
     inputs, outputs = (
         [
-            helper.make_tensor_value_info(
-                name.split(":")[0],
-                TensorProto.FLOAT,
-                [int(d["size"]) for d in about["tensorShape"]["dim"]],
-            )
-            for name, about in sorted(signature[side].items())
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [n or "batch" for n in shape])
+            for name, shape in side.values()
         ]
-        for side in ("inputs", "outputs")
+        for side in (part.inputs, part.outputs)
     )
-    for info in outputs:
-        shown = graph.seen(graph.known[info.name])
-        graph.nodes.append(helper.make_node("Identity", [shown], [info.name]))
+    for node, (name, _) in part.outputs.items():
+        shown = graph.seen(graph.known[node])
+        graph.nodes.append(helper.make_node("Identity", [shown], [name]))
     constants = [numpy_helper.from_array(a, name) for name, a in graph.constants.items()]
     made = helper.make_graph(graph.nodes, "graph", inputs, outputs, constants)
     model = helper.make_model(
@@ -127,20 +187,27 @@ def _weights(manifest: list[dict], numbers: bytes) -> dict[str, np.ndarray]:
     return weights
 
 
-def _ordered(nodes: list[dict]) -> list[dict]:
-    """Nodes after everything that they read."""
+def _ordered(nodes: list[dict], part: Part) -> list[dict]:
+    """What the part's outputs need, in the file's order but after everything that they read."""
     by_name = {node["name"]: node for node in nodes}
     done: dict[str, dict] = {}
 
-    def visit(node: dict) -> None:
-        if node["name"] in done:
-            return
-        for name in node.get("input", []):
-            visit(by_name[name.split(":")[0]])
-        done[node["name"]] = node
+    def reads(node: dict) -> list[dict]:
+        names = [] if node["name"] in part.inputs else node.get("input", [])
+        return [by_name[name.split(":")[0]] for name in names]
 
+    def visit(node: dict) -> None:
+        if node["name"] not in done:
+            for before in reads(node):
+                visit(before)
+            done[node["name"]] = node
+
+    for name in part.outputs:
+        visit(by_name[name])
+    needed, done = set(done), {}
     for node in nodes:
-        visit(node)
+        if node["name"] in needed:
+            visit(node)
     return list(done.values())
 
 
@@ -159,10 +226,6 @@ def _inputs(graph: Graph, node: dict) -> Any:
 
 def _const(graph: Graph, node: dict) -> list:
     return [graph.weights[node["name"]]]
-
-
-def _placeholder(graph: Graph, node: dict) -> list:
-    return [Value(node["name"])]
 
 
 def _zeros(graph: Graph, node: dict) -> list:
@@ -186,24 +249,53 @@ def _pad(graph: Graph, node: dict) -> list:
     return [Value(graph.add("Pad", inputs)[0])]
 
 
-def _windowed(graph: Graph, node: dict, operation: str, rest: list[str], **attributes) -> list:
+def _windowed(graph: Graph, node: dict, operation: str, rest: list[str], **attributes) -> Value:
     """Convolution and pooling: channels first in ONNX, channels last in TensorFlow."""
-    if base64.b64decode(node["attr"]["padding"]["s"]) != b"VALID":
-        raise BadInput(f"A padded tfjs {node['op']} cannot be converted to ONNX.")
+    padding = base64.b64decode(node["attr"]["padding"]["s"])
+    if padding not in PADDINGS:
+        raise BadInput(f"A tfjs {node['op']} padded {padding!r} cannot be converted to ONNX.")
+    dilations = node["attr"].get("dilations", {"list": {}})["list"].get("i", [])
+    if any(int(i) != 1 for i in dilations):
+        raise BadInput(f"A dilated tfjs {node['op']} cannot be converted to ONNX.")
     strides = [int(i) for i in node["attr"]["strides"]["list"]["i"]][1:3]
     shown = graph.seen(_inputs(graph, node)[0], TO_CHANNELS_FIRST)
+    attributes |= PADDINGS[padding]
     made = graph.add(operation, [shown, *rest], strides=strides, **attributes)[0]
-    return [Value(made, TO_CHANNELS_LAST)]
+    return Value(_activated(graph, node, made), TO_CHANNELS_LAST)
+
+
+def _activated(graph: Graph, node: dict, name: str) -> str:
+    """The activation fused into a convolution, written as a node of its own."""
+    fused = node["attr"].get("fused_ops", {"list": {}})["list"].get("s", [])
+    for operation in (base64.b64decode(one) for one in fused):
+        if operation == b"Relu":
+            name = graph.add("Relu", [name])[0]
+        elif operation == b"Relu6":
+            limits = [graph.constant(np.array(limit, np.float32)) for limit in (0, 6)]
+            name = graph.add("Clip", [name, *limits])[0]
+        elif operation != b"BiasAdd":  # the bias is an input of the convolution itself
+            raise BadInput(f"A tfjs convolution with {operation!r} cannot be converted to ONNX.")
+    return name
 
 
 def _conv(graph: Graph, node: dict) -> list:
-    weights = graph.constant(_inputs(graph, node)[1].transpose(3, 2, 0, 1))
-    return _windowed(graph, node, "Conv", [weights])
+    _, weights, *bias = _inputs(graph, node)
+    constants = [graph.constant(array) for array in (weights.transpose(3, 2, 0, 1), *bias)]
+    return [_windowed(graph, node, "Conv", constants)]
+
+
+def _depthwise(graph: Graph, node: dict) -> list:
+    """Each channel convolved by itself; weights are height, width, channels, multiplier."""
+    _, weights, *bias = _inputs(graph, node)
+    height, width, channels, multiplier = weights.shape
+    kernel = weights.reshape(height, width, channels * multiplier).transpose(2, 0, 1)[:, None]
+    constants = [graph.constant(array) for array in (kernel, *bias)]
+    return [_windowed(graph, node, "Conv", constants, group=channels)]
 
 
 def _max_pool(graph: Graph, node: dict) -> list:
     size = [int(i) for i in node["attr"]["ksize"]["list"]["i"]][1:3]
-    return _windowed(graph, node, "MaxPool", [], kernel_shape=size)
+    return [_windowed(graph, node, "MaxPool", [], kernel_shape=size)]
 
 
 def _add(graph: Graph, node: dict) -> list:
@@ -279,12 +371,14 @@ def _identity(graph: Graph, node: dict) -> list:
 
 OPERATIONS: dict[str, Callable[[Graph, dict], list]] = {
     "Const": _const,
-    "Placeholder": _placeholder,
     "SparseToDense": _zeros,
     "Transpose": _transpose,
     "Pad": _pad,
     "PadV2": _pad,
     "Conv2D": _conv,
+    "_FusedConv2D": _conv,
+    "DepthwiseConv2dNative": _depthwise,
+    "FusedDepthwiseConv2dNative": _depthwise,
     "MaxPool": _max_pool,
     "Add": _add,
     "AddV2": _add,

@@ -1,0 +1,148 @@
+"""MoveNet thunder: one window of a picture -> COCO's 17 keypoints of the person in its middle.
+
+Votel and Li, "Next-Generation Pose Detection with MoveNet and TensorFlow.js" (2021). After
+CenterNet (Zhou et al., "Objects as Points", 2019): a centre is chosen, near the window's middle
+rather than far; the points regressed from there say whose heatmap maxima are meant.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from pymafsam.errors import BadInput
+from pymafsam.geometry.affine import Window, cut
+from pymafsam.geometry.joints import COCO17, flip_permutation
+from pymafsam.records import Pixels
+
+SIZE = 256  # pixels of the window as the network sees it
+CELLS, CELL = 64, 4  # heatmap cells along a side, and pixels of one
+POINTS = len(COCO17)
+NEARNESS = (
+    1.8  # cells; what distances are increased by before they divide, in the network's own end
+)
+FLIP = flip_permutation("coco17")
+
+Run = Callable[[Float[np.ndarray, "batch 256 256 3"]], "Heads"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heads:
+    """What the network says of one window, cell by cell; vectors are (y, x) in cells.
+
+    ``heat`` and ``centre`` lie in 0..1; ``offsets`` lead from a cell to a keypoint in it,
+    ``regressed`` from a person's centre to their keypoints.
+    """
+
+    heat: Float[np.ndarray, "64 64 17"]
+    offsets: Float[np.ndarray, "64 64 17 2"]
+    regressed: Float[np.ndarray, "64 64 17 2"]
+    centre: Float[np.ndarray, "64 64"]
+
+    def unmirrored(self) -> "Heads":
+        """The heads of a mirrored window as if the window had not been mirrored."""
+
+        # Cell i stands for pixel 4 i, so its mirror image is cell 64 - i; cell 0 has none.
+        def turned(values: np.ndarray) -> np.ndarray:
+            out = np.zeros_like(values)
+            out[:, 1:] = values[:, :0:-1]
+            return out
+
+        across = np.array([1.0, -1.0], np.float32)
+        return Heads(
+            heat=turned(self.heat)[:, :, FLIP],
+            offsets=turned(self.offsets)[:, :, FLIP] * across,
+            regressed=turned(self.regressed)[:, :, FLIP] * across,
+            centre=turned(self.centre),
+        )
+
+    def mean(self, other: "Heads") -> "Heads":
+        """The average of two readings of one window."""
+        return Heads(
+            heat=(self.heat + other.heat) / 2,
+            offsets=(self.offsets + other.offsets) / 2,
+            regressed=(self.regressed + other.regressed) / 2,
+            centre=(self.centre + other.centre) / 2,
+        )
+
+
+class MoveNet:
+    """The network, ready to run."""
+
+    def __init__(self, path: Path, threads: int = 1):
+        import onnxruntime
+
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = threads
+        settings.log_severity_level = 3
+        try:
+            self._session: Any = onnxruntime.InferenceSession(
+                str(path), settings, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's own errors share no base class
+            raise BadInput(
+                f"{path} is not a network that ONNX Runtime can read ({error}).\n"
+                "  Remove the file and run: pymafsam fetch movenet"
+            ) from error
+
+    def __call__(self, seen: Pixels) -> Heads:
+        """The heads of one window of 256 x 256 pixels (RGB)."""
+        picture = seen[None].astype(np.float32) / 127.5 - 1
+        heat, offsets, regressed, centre = self._session.run(
+            ["heat", "offsets", "regressed", "centre"], {"picture": picture}
+        )
+        shape = (CELLS, CELLS, POINTS, 2)
+        return Heads(
+            heat=_sigmoid(heat[0]),
+            offsets=offsets[0].reshape(shape),
+            regressed=regressed[0].reshape(shape),
+            centre=_sigmoid(centre[0, :, :, 0]),
+        )
+
+
+def read(
+    network: Callable[[Pixels], Heads], pixels: Pixels, window: Window, *, mirror: bool
+) -> Float[np.ndarray, "17 3"]:
+    """COCO's keypoints in picture pixels with the network's confidence, 0..1.
+
+    ``mirror``: the mirror image is read too, and the mean of both taken.
+    """
+    seen = cut(pixels, window, SIZE)
+    heads = network(seen)
+    if mirror:
+        heads = heads.mean(network(np.ascontiguousarray(seen[:, ::-1])).unmirrored())
+    points = decode(heads)
+    return np.column_stack([window.place(points[:, :2], SIZE), points[:, 2]])
+
+
+def decode(heads: Heads) -> Float[np.ndarray, "17 3"]:
+    """x, y (window pixels) and confidence of the keypoints of the person in the middle."""
+    row, column = np.unravel_index(
+        np.argmax(heads.centre / (_distance(CELLS / 2, CELLS / 2) + NEARNESS)), (CELLS, CELLS)
+    )
+    guess = heads.regressed[row, column] + np.array([row, column], np.float32)  # 17 (y, x)
+    grid = np.arange(CELLS, dtype=np.float32)
+    away = np.sqrt((grid[:, None, None] - guess[:, 0]) ** 2 + (grid[:, None] - guess[:, 1]) ** 2)
+    best = (heads.heat / (away + NEARNESS)).reshape(-1, POINTS).argmax(axis=0)
+    rows, columns, points = best // CELLS, best % CELLS, np.arange(POINTS)
+    offset = heads.offsets[rows, columns, points]
+    return np.stack(
+        [
+            (columns + offset[:, 1]) * CELL,
+            (rows + offset[:, 0]) * CELL,
+            heads.heat[rows, columns, points],
+        ],
+        axis=1,
+    ).astype(np.float64)
+
+
+def _distance(row: float, column: float) -> Float[np.ndarray, "64 64"]:
+    grid = np.arange(CELLS, dtype=np.float32)
+    return np.hypot(grid[:, None] - row, grid - column)
+
+
+def _sigmoid(values: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    return 1 / (1 + np.exp(-np.clip(values, -30, 30)))
