@@ -53,12 +53,14 @@ def cut(
     return np.asarray(Image.fromarray(canvas).resize((size, size), Image.Resampling.BICUBIC))
 
 
-def cut_labels(labels: Labels, square: Square, size: int = SIZE) -> np.ndarray:
+def cut_labels(labels: Labels, square: Square, size: int = SIZE) -> Shaped[np.ndarray, "size size"]:
     """Labels or a mask [height width] under the same square; nothing is mixed, outside is 0."""
     return labels_under(labels, to_frame(square, size), size)
 
 
-def labels_under(labels: Labels, to_frame: Affine, size: int = SIZE) -> np.ndarray:
+def labels_under(
+    labels: Labels, to_frame: Affine, size: int = SIZE
+) -> Shaped[np.ndarray, "size size"]:
     """Labels or a mask as a crop sees them (``Crop.to_frame``): the one under each centre."""
     return _nearest(labels, apply(to_frame, _centres(size, size)))
 
@@ -85,7 +87,9 @@ def paste_back(
     return out
 
 
-def paste_labels_back(labels: Labels, square: Square, shape: tuple[int, int]) -> np.ndarray:
+def paste_labels_back(
+    labels: Labels, square: Square, shape: tuple[int, int]
+) -> Shaped[np.ndarray, "rows columns"]:
     """A crop's labels or mask on a picture of ``shape`` (height, width); outside is 0."""
     back = inverse(to_frame(square, len(labels)))
     return _nearest(labels, apply(back, _centres(*shape)))
@@ -179,14 +183,18 @@ def _overlap(box: _Box, shape: tuple[int, ...]) -> tuple[tuple, tuple]:
     return theirs, tuple(slice(*pair) for pair in inside)
 
 
-def _window(pixels: np.ndarray, box: _Box) -> np.ndarray:
+def _window(
+    pixels: Shaped[np.ndarray, "height width *channels"], box: _Box
+) -> Shaped[np.ndarray, "rows columns *channels"]:
     out = np.zeros((box.height, box.width, *pixels.shape[2:]), pixels.dtype)
     theirs, ours = _overlap(box, pixels.shape)
     out[ours] = pixels[theirs]
     return out
 
 
-def _turned(pixels: np.ndarray, box: _Box, angle: float) -> np.ndarray:
+def _turned(
+    pixels: Shaped[np.ndarray, "height width *channels"], box: _Box, angle: float
+) -> UInt8[np.ndarray, "rows columns *channels"]:
     """The window after the content turned about its middle: bilinear, rounded down."""
     pad = int(np.hypot(box.width, box.height) / 2 - box.height / 2)
     wide = _Box(box.left - pad, box.top - pad, box.width + 2 * pad, box.height + 2 * pad)
@@ -197,7 +205,9 @@ def _turned(pixels: np.ndarray, box: _Box, angle: float) -> np.ndarray:
     return _bilinear(canvas, x + 2, y + 2)
 
 
-def _sources(wide: _Box, pad: int, box: _Box, angle: float) -> tuple[np.ndarray, np.ndarray]:
+def _sources(
+    wide: _Box, pad: int, box: _Box, angle: float
+) -> tuple[Float[np.ndarray, "rows columns"], Float[np.ndarray, "rows columns"]]:
     """Where on the wide canvas each pixel of the turned box comes from (centres are whole)."""
     middle = np.array([wide.width, wide.height]) / 2 - 0.5
     turn = rotation(angle)
@@ -209,7 +219,11 @@ def _sources(wide: _Box, pad: int, box: _Box, angle: float) -> tuple[np.ndarray,
     return x, y
 
 
-def _bilinear(canvas: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _bilinear(
+    canvas: Shaped[np.ndarray, "height width *channels"],
+    x: Float[np.ndarray, "rows columns"],
+    y: Float[np.ndarray, "rows columns"],
+) -> UInt8[np.ndarray, "rows columns *channels"]:
     height, width = canvas.shape[:2]
     x, y = np.clip(x, 0, width - 1.001), np.clip(y, 0, height - 1.001)
     left, top = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)
@@ -225,7 +239,9 @@ def _centres(height: int, width: int) -> Float[np.ndarray, "height width 2"]:
     return np.stack([columns, rows], -1)
 
 
-def _nearest(labels: Labels, places: Float[np.ndarray, "rows columns 2"]) -> np.ndarray:
+def _nearest(
+    labels: Labels, places: Float[np.ndarray, "rows columns 2"]
+) -> Shaped[np.ndarray, "rows columns"]:
     """The label under every place; 0 (False) outside."""
     columns, rows = np.floor(places).astype(np.int64).transpose(2, 0, 1)
     height, width = labels.shape[:2]

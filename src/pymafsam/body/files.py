@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 
 from pymafsam.body import embedded, smpl
 from pymafsam.body.model import BodyModel
@@ -251,7 +251,7 @@ class _Fields:
         return value
 
 
-def _parents(path: Path, table: np.ndarray) -> Int[np.ndarray, "joints"]:
+def _parents(path: Path, table: Real[np.ndarray, "2 joints"]) -> Int[np.ndarray, "joints"]:
     parents = table[0].astype(np.int64)
     parents[0] = -1  # stored as 2^32 - 1
     if (parents[1:] < 0).any() or (parents >= np.arange(len(parents))).any():
@@ -259,12 +259,12 @@ def _parents(path: Path, table: np.ndarray) -> Int[np.ndarray, "joints"]:
     return parents.astype(np.int32)
 
 
-def _check_faces(path: Path, faces: np.ndarray, vertices: int) -> None:
+def _check_faces(path: Path, faces: Real[np.ndarray, "faces 3"], vertices: int) -> None:
     if faces.size == 0 or faces.min() < 0 or faces.max() >= vertices:
         raise BadInput(f"{path}: the faces name vertices that are not among the {vertices}.")
 
 
-def _check_weights(path: Path, weights: np.ndarray) -> None:
+def _check_weights(path: Path, weights: Real[np.ndarray, "vertices joints"]) -> None:
     if weights.min() < -1e-6 or np.abs(weights.sum(axis=1) - 1).max() > 1e-3:
         raise BadInput(f"{path}: the skinning weights of a vertex do not add up to 1.")
 

@@ -100,7 +100,11 @@ def _check(model: BodyModel, pose: Pose) -> None:
         )
 
 
-def _chain(model: BodyModel, turns: np.ndarray, betas: np.ndarray):
+def _chain(
+    model: BodyModel,
+    turns: Float[np.ndarray, "people joints 3 3"],
+    betas: Float[np.ndarray, "people betas"],
+):
     """Posed joints, shifts and rotations, so that joint j moves x to world x + shift."""
     rest = model.joints_template + _moved(model.joints_dirs, betas)
     world, posed = np.empty_like(turns), np.empty_like(rest)
@@ -114,17 +118,26 @@ def _chain(model: BodyModel, turns: np.ndarray, betas: np.ndarray):
     return posed, posed - _apply(world, rest), world
 
 
-def _moved(directions: np.ndarray, amounts: np.ndarray) -> np.ndarray:
+def _moved(
+    directions: Float[np.ndarray, "points 3 amounts"], amounts: Float[np.ndarray, "people used"]
+) -> Float[np.ndarray, "people points 3"]:
     """(n, 3, b) directions by (people, up to b) amounts -> (people, n, 3)."""
     used = directions[..., : amounts.shape[1]].reshape(3 * len(directions), amounts.shape[1])
     return (used @ amounts.T).T.reshape(len(amounts), len(directions), 3)
 
 
-def _apply(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
+def _apply(
+    matrix: Float[np.ndarray, "*batch 3 3"], vector: Float[np.ndarray, "*batch 3"]
+) -> Float[np.ndarray, "*batch 3"]:
     return (matrix @ vector[..., None])[..., 0]
 
 
-def _rest(model: BodyModel, turns: np.ndarray, betas: np.ndarray, chosen) -> np.ndarray:
+def _rest(
+    model: BodyModel,
+    turns: Float[np.ndarray, "people joints 3 3"],
+    betas: Float[np.ndarray, "people betas"],
+    chosen,
+) -> Float[np.ndarray, "people chosen 3"]:
     """The unposed people (people, v, 3), with the pose's own corrections if the model has any."""
     rest = model.template[chosen] + _moved(model.shape_dirs[chosen], betas)
     if model.pose_dirs is None:

@@ -8,6 +8,7 @@ The 24 joints of the skeleton, 21 single vertices (face, feet, finger tips), 9 p
 from collections.abc import Mapping
 
 import numpy as np
+from jaxtyping import Real
 
 from pymafsam.body.model import KeypointRegressor
 from pymafsam.geometry.joints import COCO17, FEET6, LSP14, SMPL24, mapping
@@ -33,9 +34,9 @@ Row = tuple[np.ndarray, np.ndarray]  # ids and weights
 
 
 def regressors(
-    skeleton: np.ndarray,
-    extra: np.ndarray | None,
-    h36m: np.ndarray | None,
+    skeleton: Real[np.ndarray, "joints vertices"],
+    extra: Real[np.ndarray, "9 vertices"] | None,
+    h36m: Real[np.ndarray, "17 vertices"] | None,
     vertices: int = VERTEX_COUNT,
 ) -> Mapping[str, KeypointRegressor]:
     """The keypoint sets of an SMPL body, as far as its files go.
@@ -81,7 +82,7 @@ def _row(ids: list[int]) -> Row:
     return np.array(ids), np.ones(len(ids))
 
 
-def _rows(matrix: np.ndarray) -> list[Row]:
+def _rows(matrix: Real[np.ndarray, "rows vertices"]) -> list[Row]:
     return [(np.flatnonzero(row), row[np.flatnonzero(row)]) for row in matrix]
 
 

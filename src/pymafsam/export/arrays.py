@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Shaped
 
 from pymafsam.export.exporter import Exporter
 from pymafsam.export.results import FORMAT
@@ -57,7 +58,9 @@ def arrays(scene: Scene) -> dict[str, np.ndarray]:
     return out
 
 
-def _stack(rows: list[np.ndarray], empty: tuple[int, ...], dtype: type = np.float64) -> np.ndarray:
+def _stack(
+    rows: list[np.ndarray], empty: tuple[int, ...], dtype: type = np.float64
+) -> Shaped[np.ndarray, "people ..."]:
     return np.stack(rows).astype(dtype) if rows else np.zeros(empty, dtype)
 
 

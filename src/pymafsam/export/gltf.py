@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from pymafsam.export.exporter import Exporter
 from pymafsam.export.obj import y_up
@@ -110,7 +111,7 @@ def _mesh(scene: Scene, number: int, faces: int, buffer: Buffer) -> dict[str, An
     return {"name": f"person_{number + 1}", "primitives": [part]}
 
 
-def _material(colour: np.ndarray) -> dict[str, Any]:
+def _material(colour: Float[np.ndarray, "3"]) -> dict[str, Any]:
     return {
         "pbrMetallicRoughness": {
             "baseColorFactor": [*(round(float(c), 4) for c in colour), 1.0],

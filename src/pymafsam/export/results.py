@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from pymafsam.body import BodyModel, skin
 from pymafsam.errors import BadInput
@@ -123,7 +124,7 @@ def _person(body: Body) -> dict[str, Any]:
     }
 
 
-def _axis_angle(pose: Pose) -> np.ndarray:
+def _axis_angle(pose: Pose) -> Float[np.ndarray, "joints 3"]:
     return rotation.to_axis_angle(pose.rotations.astype(np.float64))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from pymafsam.errors import BadInput, BadUsage
 from pymafsam.files import matlab
@@ -92,7 +92,9 @@ def prompt(joints: Float[np.ndarray, "14 3"], size: tuple[int, int]) -> Prompt:
 
 
 def joints_inside(
-    inside: np.ndarray, joints: Float[np.ndarray, "14 3"], tolerance: float = 3.0
+    inside: Bool[np.ndarray, "height width"],
+    joints: Float[np.ndarray, "14 3"],
+    tolerance: float = 3.0,
 ) -> tuple[int, int]:
     """How many visible joints lie within ``tolerance`` pixels of a mask, and of how many."""
     import cv2

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Shaped
 
 from pymafsam.errors import BadInput
 
@@ -158,7 +159,7 @@ def _numbers(reader: _Reader, element: _Element) -> np.ndarray:
     return np.frombuffer(element.data, np.dtype(reader.order + NUMBERS[element.kind]))
 
 
-def _shaped(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _shaped(values: Shaped[np.ndarray, "count"], shape: tuple[int, ...]) -> np.ndarray:
     if any(n < 0 for n in shape):
         raise ValueError(f"an array of shape {shape}")
     return values.reshape(shape, order="F")

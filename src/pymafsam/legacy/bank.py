@@ -8,7 +8,7 @@ import random
 from random import Random
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from pymafsam.errors import BadInput
 from pymafsam.records import Inside
@@ -59,7 +59,7 @@ def bank_points(inside: Inside, random: Random) -> Float[np.ndarray, "441 2"]:
     return np.concatenate(parts)
 
 
-def _stretched(values: np.ndarray) -> np.ndarray:
+def _stretched(values: Int[np.ndarray, "points"]) -> Float[np.ndarray, "points"]:
     low, high = float(values.min()), float(values.max())
     if low == high:
         raise BadInput("The 2024 policy cannot stretch a mask of a single row or column.")

@@ -5,7 +5,7 @@ Kanazawa et al., "End-to-end Recovery of Human Shape and Pose", CVPR 2018; Kolot
 """
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from pymafsam.body import BodyModel
@@ -22,7 +22,10 @@ class HMR(MeshRegressor):
     """Normalised crops [b 3 224 224] -> bodies; points are accepted and not looked at."""
 
     def __init__(
-        self, architecture: Architecture, model: BodyModel, anchors: np.ndarray | None = None
+        self,
+        architecture: Architecture,
+        model: BodyModel,
+        anchors: Int[np.ndarray, "anchors"] | None = None,
     ):
         super().__init__(architecture, model, anchors)
         self.backbone = ResNet50()

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float, Int, Real, Shaped
 
 from pymafsam.body import BodyModel, KeypointRegressor, smpl
 from pymafsam.errors import BadInput
@@ -158,7 +159,7 @@ def smpl_entries(model: BodyModel) -> dict[str, np.ndarray]:
     }
 
 
-def dense_matrix(rows: KeypointRegressor, columns: int) -> np.ndarray:
+def dense_matrix(rows: KeypointRegressor, columns: int) -> Float[np.ndarray, "rows columns"]:
     """Sparse rows as one dense float32 matrix."""
     out = np.zeros((len(rows.vertices), columns), np.float32)
     np.add.at(out, (np.arange(len(out))[:, None], rows.vertices), rows.weights)
@@ -171,7 +172,9 @@ def translate_name(name: str, prefixes: Mapping[str, str]) -> str | None:
     return None if head is None else prefixes[head] + name[len(head) :]
 
 
-def selection_matrix(chosen: np.ndarray, vertices: int) -> np.ndarray:
+def selection_matrix(
+    chosen: Int[np.ndarray, "rows"], vertices: int
+) -> Float[np.ndarray, "rows vertices"]:
     """Anchor ids as the dense matrix of ones and zeros that picks them."""
     out = np.zeros((len(chosen), vertices), np.float32)
     out[np.arange(len(chosen)), chosen] = 1
@@ -225,7 +228,7 @@ def _merged(
     return out
 
 
-def selected_vertices(matrix: np.ndarray) -> np.ndarray:
+def selected_vertices(matrix: Real[np.ndarray, "rows vertices"]) -> Int[np.ndarray, "rows"]:
     """The vertex each row of a 0/1 matrix picks. Raises BadInput when it does anything else."""
     plain = matrix.ndim == 2 and bool(((matrix != 0).sum(1) == 1).all())
     if not plain or not (matrix.max(1) == 1).all():
@@ -235,7 +238,7 @@ def selected_vertices(matrix: np.ndarray) -> np.ndarray:
     return matrix.argmax(1).astype(np.int64)
 
 
-def _bank(points: np.ndarray) -> np.ndarray:
+def _bank(points: Shaped[np.ndarray, "..."]) -> Float[np.ndarray, "rows points 2"]:
     if points.ndim != 3 or points.shape[2] != 2 or not np.isfinite(points).all():
         raise BadInput(
             "masks_points should be (masks, points, 2) finite numbers; "

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from pymafsam.body import BodyModel
@@ -40,7 +40,7 @@ class Estimate:
     anchors: Float[Tensor, "batch anchors 3"]
     vertices: Float[Tensor, "batch vertices 3"] | None
 
-    def expand(self, like: Tensor) -> "Estimate":
+    def expand(self, like: Shaped[Tensor, "batch ..."]) -> "Estimate":
         """The same estimate for each row of ``like`` (from one of batch 1)."""
         grown: dict[str, Any] = {
             name: None
@@ -87,7 +87,10 @@ class MeshRegressor(nn.Module):
     anchors: Tensor  # ids of the vertices that are looked at; they belong to the weights
 
     def __init__(
-        self, architecture: Architecture, model: BodyModel, anchors: np.ndarray | None = None
+        self,
+        architecture: Architecture,
+        model: BodyModel,
+        anchors: Int[np.ndarray, "anchors"] | None = None,
     ):
         """``anchors`` (vertex ids) default to the body's own.
 
@@ -121,7 +124,10 @@ class MeshRegressor(nn.Module):
         )
 
     def initial_estimate(
-        self, images: Tensor, start: Float[Tensor, "batch size"] | None, mesh: bool
+        self,
+        images: Float[Tensor, "batch 3 side side"],
+        start: Float[Tensor, "batch size"] | None,
+        mesh: bool,
     ) -> Estimate:
         """The estimate before any picture is seen. The mean person's is kept between calls."""
         if start is not None:
@@ -146,7 +152,10 @@ class PyMAF(MeshRegressor):
     """Normalised crops [b 3 224 224] and points [b p 2] in [-1, 1] of the crop -> bodies."""
 
     def __init__(
-        self, architecture: Architecture, model: BodyModel, anchors: np.ndarray | None = None
+        self,
+        architecture: Architecture,
+        model: BodyModel,
+        anchors: Int[np.ndarray, "anchors"] | None = None,
     ):
         super().__init__(architecture, model, anchors)
         backbone = BACKBONES.load(architecture.backbone)()

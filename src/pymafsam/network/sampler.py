@@ -22,7 +22,11 @@ class PointSampler:
 
     @classmethod
     def of(
-        cls, architecture: Architecture, bank: np.ndarray | None, policy: str, seed: int = 0
+        cls,
+        architecture: Architecture,
+        bank: Float[np.ndarray, "rows points 2"] | None,
+        policy: str,
+        seed: int = 0,
     ) -> "PointSampler":
         """``auto`` looks as the network was trained to; ``seed`` picks the one row of a bank.
 

@@ -6,7 +6,7 @@ is in buffers that no checkpoint carries: weights and bodies travel apart.
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from pymafsam.body import BodyModel, KeypointRegressor
@@ -24,7 +24,9 @@ class SkinnedBody(nn.Module):
     joints_dirs: Tensor  # betas joints*3
     reorder: Tensor  # joints, from the order of depth back to the body's own
 
-    def __init__(self, model: BodyModel, betas: int, vertices: np.ndarray | None = None):
+    def __init__(
+        self, model: BodyModel, betas: int, vertices: Int[np.ndarray, "chosen"] | None = None
+    ):
         """``betas`` shape directions are used; ``vertices`` keeps only those ids, in that order.
 
         Raises BadInput when the body has fewer shape directions than ``betas``.
@@ -106,12 +108,14 @@ class Keypoints(nn.Module):
         return (self.parts[..., None] * points).sum(2)
 
 
-def _flat(array: np.ndarray) -> np.ndarray:
+def _flat(array: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "rows columns"]:
     """(vertices, 3, n) -> (n, vertices * 3), ready for one matrix product."""
     return np.ascontiguousarray(np.asarray(array).reshape(-1, array.shape[2]).T)
 
 
-def _levels(parents: np.ndarray) -> tuple[list[tuple[list[int], list[int], list[int]]], np.ndarray]:
+def _levels(
+    parents: Int[np.ndarray, "joints"],
+) -> tuple[list[tuple[list[int], list[int], list[int]]], np.ndarray]:
     """Joints by depth: (joints, their parents, the parents' places in the level above)."""
     level, levels, order = [0], [], [0]
     while len(order) < len(parents):

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float, Shaped
 from torch import nn
 
 from pymafsam.body import BodyModel
@@ -40,7 +41,7 @@ class Checkpoint:
     left_out: dict[str, str] = field(default_factory=dict)
 
     @property
-    def bank(self) -> np.ndarray | None:
+    def bank(self) -> Float[np.ndarray, "rows points 2"] | None:
         """Stored points of masks (masks, points, 2), if the network was trained with some."""
         return self.tensors.get("bank")
 
@@ -111,7 +112,9 @@ def load(path: Path, model: BodyModel) -> MeshRegressor:
     return build(read(path), model)
 
 
-def snapshot(network: MeshRegressor, bank: np.ndarray | None = None) -> Checkpoint:
+def snapshot(
+    network: MeshRegressor, bank: Float[np.ndarray, "rows points 2"] | None = None
+) -> Checkpoint:
     """The weights a network has now, copied."""
     tensors = {name: t.detach().cpu().numpy().copy() for name, t in network.state_dict().items()}
     return Checkpoint(
@@ -238,12 +241,14 @@ def _blank(architecture: Architecture) -> BodyModel:
     )
 
 
-def _as_float32(array: np.ndarray) -> np.ndarray:
+def _as_float32(array: Shaped[np.ndarray, "*shape"]) -> Shaped[np.ndarray, "*shape"]:
     """Floats of any width as float32; whole numbers stay."""
     return _cast(array, np.float32, flat=True)
 
 
-def _cast(array: np.ndarray, kind: type, flat: bool = False) -> np.ndarray:
+def _cast(
+    array: Shaped[np.ndarray, "*shape"], kind: type, flat: bool = False
+) -> Shaped[np.ndarray, "*shape"]:
     if not np.issubdtype(array.dtype, np.floating):
         return array
     return array.astype(kind if flat or array.ndim > 1 else np.float32, copy=False)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from pymafsam.records import Mask, Pixels, Prompt
 from pymafsam.render.marks import SHIFT, fixed_point
@@ -54,7 +54,11 @@ def draw_masks(
     return np.asarray(canvas, np.uint8)
 
 
-def _tint(canvas: np.ndarray, inside: np.ndarray, colour: tuple[int, int, int]) -> None:
+def _tint(
+    canvas: UInt8[np.ndarray, "height width 3"],
+    inside: Bool[np.ndarray, "height width"],
+    colour: tuple[int, int, int],
+) -> None:
     import cv2
 
     mixed = canvas[inside] * (1 - OPACITY) + np.array(colour) * OPACITY
@@ -64,7 +68,11 @@ def _tint(canvas: np.ndarray, inside: np.ndarray, colour: tuple[int, int, int]) 
 
 
 def _prompt(
-    canvas: np.ndarray, prompt: Prompt, zoom: float, thick: int, colour: tuple[int, int, int]
+    canvas: UInt8[np.ndarray, "height width 3"],
+    prompt: Prompt,
+    zoom: float,
+    thick: int,
+    colour: tuple[int, int, int],
 ) -> None:
     import cv2
 
@@ -82,7 +90,12 @@ def _prompt(
             _star(canvas, click * zoom, 7.0 * thick, INSIDE if label else OUTSIDE)
 
 
-def _dot(canvas: np.ndarray, centre: np.ndarray, radius: float, colour: tuple[int, ...]) -> None:
+def _dot(
+    canvas: UInt8[np.ndarray, "height width 3"],
+    centre: Float[np.ndarray, "2"],
+    radius: float,
+    colour: tuple[int, ...],
+) -> None:
     import cv2
 
     cv2.circle(
@@ -90,7 +103,12 @@ def _dot(canvas: np.ndarray, centre: np.ndarray, radius: float, colour: tuple[in
     )
 
 
-def _star(canvas: np.ndarray, centre: np.ndarray, radius: float, colour: tuple[int, ...]) -> None:
+def _star(
+    canvas: UInt8[np.ndarray, "height width 3"],
+    centre: Float[np.ndarray, "2"],
+    radius: float,
+    colour: tuple[int, ...],
+) -> None:
     """A five-pointed star with a white edge."""
     import cv2
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32, Integer
+from jaxtyping import Bool, Float, Float32, Int, Integer, Shaped
 
 from pymafsam.geometry.camera import project
 from pymafsam.records import Camera, Pixels
@@ -127,7 +127,7 @@ def _tiles(scene: Surfaces, window: Window) -> Iterator[tuple[Window, np.ndarray
 
 def _layer(
     scene: Surfaces,
-    nearby: np.ndarray,
+    nearby: Int[np.ndarray, "chosen"],
     tile: Window,
     samples: int,
     around: Surroundings,
@@ -159,13 +159,17 @@ def _layer(
     return mean.reshape(height, width, 3).astype(np.float32) * cover[..., None], cover
 
 
-def _samples_of(values: np.ndarray, samples: int) -> list[np.ndarray]:
+def _samples_of(
+    values: Shaped[np.ndarray, "rows columns"], samples: int
+) -> list[Shaped[np.ndarray, "height width"]]:
     """The first samples of all pixels, their second samples ...; each (height, width)."""
     places = range(samples)
     return [values[row::samples, column::samples] for row in places for column in places]
 
 
-def _worth_shading(depth: np.ndarray, samples: int) -> np.ndarray:
+def _worth_shading(
+    depth: Float[np.ndarray, "rows columns"], samples: int
+) -> Bool[np.ndarray, "rows columns"]:
     """All samples of pixels with an edge; one of those that see one smooth surface."""
     each = _samples_of(depth, samples)
     nearest, farthest = functools.reduce(np.minimum, each), functools.reduce(np.maximum, each)
@@ -197,7 +201,9 @@ def _surroundings(scene: Surfaces, window: Window) -> Surroundings:
     )
 
 
-def _openness(around: Surroundings, xy: np.ndarray, depth: np.ndarray) -> np.ndarray:
+def _openness(
+    around: Surroundings, xy: Float[np.ndarray, "points 2"], depth: Float[np.ndarray, "points"]
+) -> Float[np.ndarray, "points"]:
     """The share of light that reaches points seen at ``xy`` (pixels) and ``depth``."""
     import cv2
 

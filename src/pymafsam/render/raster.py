@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32, Int32, Integer
+from jaxtyping import Float, Float32, Int, Int32, Integer
 
 from pymafsam.render import reference
 
@@ -64,7 +64,9 @@ def rasterise(
     return Raster(face=face, barycentric=barycentric, depth=depth)
 
 
-def _fixed_point(points: np.ndarray, near: float) -> tuple[np.ndarray, np.ndarray]:
+def _fixed_point(
+    points: Float[np.ndarray, "vertices 3"], near: float
+) -> tuple[Int[np.ndarray, "vertices 2"], Float[np.ndarray, "vertices"]]:
     """Corners in whole steps, and 1 / depth (0 marks corners that cannot be used)."""
     points = points.astype(np.float64)
     with np.errstate(invalid="ignore"):

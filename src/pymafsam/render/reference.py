@@ -8,13 +8,18 @@ and of all candidates for a pixel the nearest stays.
 from collections.abc import Iterator
 
 import numpy as np
+from jaxtyping import Float, Int
 
 STEPS = 1024  # of a pixel's side; corners are whole numbers of them
 CANDIDATES_AT_ONCE = 1 << 19
 
 
 def draw(
-    xy: np.ndarray, inverse: np.ndarray, faces: np.ndarray, width: int, height: int
+    xy: Int[np.ndarray, "vertices 2"],
+    inverse: Float[np.ndarray, "vertices"],
+    faces: Int[np.ndarray, "faces 3"],
+    width: int,
+    height: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(face, barycentric, depth) of a picture, as ``Raster`` has them.
 
@@ -45,15 +50,17 @@ def draw(
     return face.reshape(shape), barycentric.reshape(*shape, 3), depth.reshape(shape)
 
 
-def _turn(corners: np.ndarray) -> np.ndarray:
+def _turn(corners: Int[np.ndarray, "triangles 3 2"]) -> Int[np.ndarray, "triangles"]:
     """Twice the signed area of triangles (n, 3, 2): positive when clockwise on the screen."""
     first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     return first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
 
 
 def _sides(
-    corners: np.ndarray, column: np.ndarray, row: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+    corners: Int[np.ndarray, "candidates 3 2"],
+    column: Int[np.ndarray, "candidates"],
+    row: Int[np.ndarray, "candidates"],
+) -> tuple[Int[np.ndarray, "candidates 3"], Int[np.ndarray, "candidates 3"]]:
     """How far each pixel centre lies inside the edge opposite to each corner (n, 3), times the
     edge's length; and what it must at least be: 0 for top and left edges, else 1 step."""
     centre = np.stack([column, row], axis=1) * STEPS + STEPS // 2
@@ -66,7 +73,7 @@ def _sides(
 
 
 def _candidates(
-    corners: np.ndarray, width: int, height: int
+    corners: Int[np.ndarray, "triangles 3 2"], width: int, height: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """(triangle, column, row) of every pixel centre in every bounding box, a portion at a time.
 
@@ -91,13 +98,19 @@ def _candidates(
         begin = stop
 
 
-def _spread(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _spread(
+    counts: Int[np.ndarray, "owners"],
+) -> tuple[Int[np.ndarray, "total"], Int[np.ndarray, "total"]]:
     """[2, 0, 3] -> ([0, 0, 2, 2, 2], [0, 1, 0, 1, 2])."""
     owner = np.repeat(np.arange(len(counts)), counts)
     return owner, np.arange(len(owner)) - (np.cumsum(counts) - counts)[owner]
 
 
-def _nearest_of_each(pixel: np.ndarray, inverse_depth: np.ndarray, which: np.ndarray) -> np.ndarray:
+def _nearest_of_each(
+    pixel: Int[np.ndarray, "candidates"],
+    inverse_depth: Float[np.ndarray, "candidates"],
+    which: Int[np.ndarray, "candidates"],
+) -> Int[np.ndarray, "pixels"]:
     """For every pixel among the candidates the index of its nearest, the lower face on a tie."""
     order = np.lexsort((which, -inverse_depth, pixel))
     leads = np.ones(len(order), bool)

@@ -54,7 +54,9 @@ def turn(shape: Float[np.ndarray, "vertices 3"]) -> Float[np.ndarray, "vertices 
     return np.stack([shape[:, 2], shape[:, 1], -shape[:, 0]], axis=1)
 
 
-def _closed_up(shapes: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _closed_up(
+    shapes: Sequence[Float[np.ndarray, "vertices 3"]],
+) -> list[Float[np.ndarray, "vertices 3"]]:
     """The shapes with wide gaps in depth drawn closer; order and short distances stay."""
     spans = [(float(shape[:, 2].min()), float(shape[:, 2].max())) for shape in shapes]
     moved = list(shapes)
@@ -76,7 +78,9 @@ def _stage_size(camera: Camera, aspect: float) -> tuple[int, int]:
     return round(width * shrink), round(height * shrink)
 
 
-def _framing(low: np.ndarray, high: np.ndarray, size: tuple[int, int]) -> tuple[Camera, np.ndarray]:
+def _framing(
+    low: Float[np.ndarray, "3"], high: Float[np.ndarray, "3"], size: tuple[int, int]
+) -> tuple[Camera, Float[np.ndarray, "3"]]:
     """A camera far enough away, and what moves the people before its middle."""
     width, height = size
     extent = np.maximum(high - low, 0.3)
@@ -89,13 +93,17 @@ def _framing(low: np.ndarray, high: np.ndarray, size: tuple[int, int]) -> tuple[
     return Camera(focal=focal, centre=(width / 2, height / 2), size=size), shift
 
 
-def _horizon(shapes: Sequence[np.ndarray], camera: Camera) -> float:
+def _horizon(shapes: Sequence[Float[np.ndarray, "vertices 3"]], camera: Camera) -> float:
     """Where the floor begins, as a share of the height: just above everybody's feet."""
     soles = [on_screen(shape[[shape[:, 1].argmax()]], camera)[0, 1] for shape in shapes]
     return float(np.clip(min(soles) / camera.size[1] - 0.02, 0.5, 0.85))
 
 
-def _stage(size: tuple[int, int], shadow: np.ndarray | None = None, horizon: float = 0.8) -> Pixels:
+def _stage(
+    size: tuple[int, int],
+    shadow: Float[np.ndarray, "height width"] | None = None,
+    horizon: float = 0.8,
+) -> Pixels:
     """A wall that runs softly into the floor, with shadows 0..1 on it."""
     width, height = size
     down = ((np.arange(height) + 0.5) / height)[:, None, None]
@@ -108,7 +116,9 @@ def _stage(size: tuple[int, int], shadow: np.ndarray | None = None, horizon: flo
     return to_srgb(light)
 
 
-def _shadows(shapes: Sequence[np.ndarray], camera: Camera, size: tuple[int, int]) -> np.ndarray:
+def _shadows(
+    shapes: Sequence[Float[np.ndarray, "vertices 3"]], camera: Camera, size: tuple[int, int]
+) -> Float[np.ndarray, "height width"]:
     """Soft spots on the floor where each body comes near its own lowest point."""
     import cv2
 
