@@ -40,7 +40,7 @@ from pymafsam import body, points  # noqa: E402
 from pymafsam.errors import PymafsamError  # noqa: E402
 from pymafsam.network import onnx, runtime, weights  # noqa: E402
 from pymafsam.network.architecture import Architecture  # noqa: E402
-from pymafsam.network.official import selection  # noqa: E402
+from pymafsam.network.official import selection_matrix  # noqa: E402
 from pymafsam.network.pymaf import PyMAF  # noqa: E402
 from timing import machine, measure  # noqa: E402
 
@@ -56,7 +56,7 @@ def random_weights(model: body.BodyModel) -> weights.Checkpoint:
 def as_the_reference(checkpoint: weights.Checkpoint, model: body.BodyModel) -> Run:
     """No folding, nothing remembered, four whole meshes, dense head, dense anchor matrix."""
     network = weights.build(checkpoint, model)
-    dense = torch.from_numpy(selection(model.anchors, len(model.template)))
+    dense = torch.from_numpy(selection_matrix(model.anchors, len(model.template)))
 
     @torch.no_grad()
     def run(images: np.ndarray, looked: np.ndarray) -> np.ndarray:
