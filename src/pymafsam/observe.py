@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from pymafsam.errors import BadInput
+from pymafsam.geometry.boxes import bounds
 from pymafsam.geometry.camera import picture_camera
 from pymafsam.masks import Segmenter
 from pymafsam.masks.prompts import check, for_person
-from pymafsam.masks.tidy import alone, bounds
+from pymafsam.masks.tidy import alone
 from pymafsam.people import Detector
 from pymafsam.people.same import distinct
 from pymafsam.records import Frame, Mask, Observation, Person, Prompt, Request

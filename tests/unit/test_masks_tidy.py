@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pymafsam.masks.tidy import alone, bounds, conceded, disjoint, without_holes, without_specks
+from pymafsam.geometry.boxes import bounds
+from pymafsam.masks.tidy import alone, conceded, disjoint, without_holes, without_specks
 from pymafsam.records import Mask
 
 MASKS = arrays(bool, st.tuples(st.integers(1, 24), st.integers(1, 24)))

@@ -17,9 +17,9 @@ from pymafsam.cli.saved_masks import in_crop, save_jpeg
 from pymafsam.errors import BadInput, BadUsage, PymafsamError
 from pymafsam.files import frames, lspet
 from pymafsam.files.atomic import check_writable, writing
+from pymafsam.geometry.boxes import bounds
 from pymafsam.masks import files, load_segmenter, saver2024, store
 from pymafsam.masks import prompts as prompting
-from pymafsam.masks.tidy import bounds
 from pymafsam.records import Frame, Inside, Person, Pixels, Prompt
 
 if TYPE_CHECKING:

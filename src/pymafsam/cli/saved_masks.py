@@ -16,9 +16,9 @@ from pymafsam.errors import BadInput, BadUsage, PymafsamError
 from pymafsam.files import frames
 from pymafsam.files.atomic import writing
 from pymafsam.geometry import affine
+from pymafsam.geometry.boxes import bounds
 from pymafsam.legacy import bank
 from pymafsam.masks import saver2024, store
-from pymafsam.masks.tidy import bounds
 from pymafsam.records import Frame, Inside, Pixels
 
 if TYPE_CHECKING:

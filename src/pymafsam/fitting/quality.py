@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pymafsam.fitting.evidence import LANDMARKS, landmarks_of
+from pymafsam.geometry.boxes import overlap
 from pymafsam.records import Camera, Inside, Person
 
 UNKNOWN = 0.5  # stands for a share that cannot be had (no mask, no presence)
@@ -83,10 +84,7 @@ def _in_box(points: Float[np.ndarray, "points 2"], box: np.ndarray, side: float)
 def _box_overlap(points: Float[np.ndarray, "points 2"], box: np.ndarray, camera: Camera) -> float:
     """Intersection over union of the person's box and the landmarks' (within the picture)."""
     clipped = np.clip(points, 0, np.asarray(camera.size, np.float64))
-    low, high = clipped.min(axis=0), clipped.max(axis=0)
-    common = np.prod(np.maximum(np.minimum(high, box[2:]) - np.maximum(low, box[:2]), 0))
-    union = np.prod(high - low) + np.prod(np.maximum(box[2:] - box[:2], 1.0)) - common
-    return float(common / max(union, 1e-9))
+    return overlap(np.concatenate([clipped.min(axis=0), clipped.max(axis=0)]), box)
 
 
 def _in_mask(points: Float[np.ndarray, "points 2"], mask: Inside | None) -> float:

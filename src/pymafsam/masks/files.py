@@ -13,8 +13,8 @@ import numpy as np
 
 from pymafsam.errors import BadInput
 from pymafsam.files import pickles, rle
+from pymafsam.geometry.boxes import bounds, overlap
 from pymafsam.masks.prompts import check, read_json
-from pymafsam.masks.tidy import bounds, box_overlap
 from pymafsam.records import Inside, Mask, Person, Prompt
 
 PICTURES = frozenset({".png", ".tif", ".tiff", ".bmp", ".gif", ".webp"})
@@ -222,7 +222,7 @@ def assign(people: Sequence[Person], masks: Sequence[Inside]) -> list[Mask | Non
 
     Every mask goes to one person at most; below an overlap of 0.1 to nobody.
     """
-    overlaps = np.array([[box_overlap(p.box, bounds(m)) for m in masks] for p in people])
+    overlaps = np.array([[overlap(p.box, bounds(m)) for m in masks] for p in people])
     chosen: list[Mask | None] = [None] * len(people)
     while overlaps.size and overlaps.max() >= 0.1:
         k, m = np.unravel_index(int(overlaps.argmax()), overlaps.shape)

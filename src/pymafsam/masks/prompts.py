@@ -15,7 +15,7 @@ import numpy as np
 
 from pymafsam.errors import BadInput
 from pymafsam.files import rle
-from pymafsam.masks.tidy import bounds, box_overlap
+from pymafsam.geometry.boxes import bounds, overlap
 from pymafsam.records import Person, Prompt
 
 FORMAT = "pymafsam-prompts/1"
@@ -50,7 +50,7 @@ def untangled(prompts: Sequence[Prompt]) -> list[Prompt]:
     """
     cleared = list(prompts)
     fits = [
-        0.0 if p.box is None or p.mask is None else box_overlap(np.asarray(p.box), bounds(p.mask))
+        0.0 if p.box is None or p.mask is None else overlap(np.asarray(p.box), bounds(p.mask))
         for p in prompts
     ]
     for i, one in enumerate(prompts):
@@ -65,7 +65,7 @@ def _same(one: Prompt, other: Prompt) -> bool:
     """Whether two prompts with boxes of their own have one and the same mask."""
     if one.mask is None or other.mask is None or one.box is None or other.box is None:
         return False
-    if box_overlap(bounds(one.mask), bounds(other.mask)) < SAME:
+    if overlap(bounds(one.mask), bounds(other.mask)) < SAME:
         return False
     union = np.count_nonzero(one.mask | other.mask)
     return bool(np.count_nonzero(one.mask & other.mask) > SAME * union)

@@ -11,8 +11,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
+from pymafsam.geometry.boxes import bounds
 from pymafsam.masks.prompts import untangled
-from pymafsam.masks.tidy import NOBODY, bounds, conceded, owners, without_holes, without_specks
+from pymafsam.masks.tidy import NOBODY, conceded, owners, without_holes, without_specks
 from pymafsam.masks.view import (
     CANVAS,
     LOGITS,

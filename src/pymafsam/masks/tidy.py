@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from jaxtyping import Float, Int16, UInt8
 
+from pymafsam.geometry.boxes import bounds
 from pymafsam.records import Inside, Mask, Pixels
 
 NOBODY = -1
@@ -111,22 +112,6 @@ def _distance(box: Float[np.ndarray, "4"], rows: np.ndarray, columns: np.ndarray
     half = np.maximum((box[2:] - box[:2]) / 2, 0.5)
     centre = (box[:2] + box[2:]) / 2
     return np.hypot((columns + 0.5 - centre[0]) / half[0], (rows + 0.5 - centre[1]) / half[1])
-
-
-def bounds(inside: Inside) -> Float[np.ndarray, "4"]:
-    """The box x0, y0, x1, y1 around the pixels inside; all zero when there are none."""
-    rows, columns = np.nonzero(inside.any(axis=1))[0], np.nonzero(inside.any(axis=0))[0]
-    if not len(rows):
-        return np.zeros(4)
-    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], float)
-
-
-def box_overlap(one: Float[np.ndarray, "4"], other: Float[np.ndarray, "4"]) -> float:
-    """Intersection over union of two boxes x0, y0, x1, y1."""
-    sides = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
-    shared = float(np.prod(np.maximum(sides, 0)))
-    total = float(np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2])) - shared
-    return shared / total if total > 0 else 0.0
 
 
 def alone(
