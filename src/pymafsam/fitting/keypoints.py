@@ -170,9 +170,10 @@ class KeypointFit:
             state = begin
         state, energy = minimise(problem, state, free, schedule.picture)
         masked = np.flatnonzero([mask is not None for mask in masks])
+        chosen = [int(k) for k in masked]
         if self.settings.silhouette > 0 and len(masked):
-            own = self.objective([people[k] for k in masked], [cameras[k] for k in masked])
-            drawn = self._in_mask(own, [masks[k] for k in masked], state.take(masked))
+            own = self.objective([people[k] for k in chosen], [cameras[k] for k in chosen])
+            drawn = self._in_mask(own, [masks[k] for k in chosen], state.take(masked))
             state = state.put(masked, drawn)
             energy = energy.copy()
             energy[masked] = own(drawn).energy
