@@ -50,7 +50,7 @@ class Outline:
 
     @staticmethod
     def of(
-        masks: Sequence[Inside | None],
+        masks: Sequence[Bool[np.ndarray, "_ _"] | None],  # of pictures of any size
         pixel: Float[np.ndarray, "people"],
         cameras: Cameras,
         trust: Float[np.ndarray, "people"] | None = None,
