@@ -214,3 +214,76 @@ class Scene:
     body_name: str
     faces: Int[np.ndarray, "faces 3"]
     pixels: Pixels | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """One person through a clip, as seen: a row for every frame they were seen in, in order.
+
+    ``number`` is the identity (``Person.track``), ``frames`` are indices into the clip's frames.
+    """
+
+    number: int
+    frames: Int[np.ndarray, "sightings"]
+    people: tuple[Person, ...]
+    masks: tuple[Mask | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """Who is where through a video, before there are bodies.
+
+    ``seconds`` is when each frame is shown; ``cuts`` are the frames that begin a new shot (the
+    first frame is none), over which nobody is followed.
+    """
+
+    name: str
+    seconds: Float[np.ndarray, "frames"]
+    camera: Camera
+    tracks: tuple[Track, ...]
+    cuts: Int[np.ndarray, "cuts"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Motion:
+    """One person's body through a clip, a row per frame; camera axes, metres.
+
+    ``frames`` are indices into the clip's frames, ascending; ``rotations`` and ``betas`` are poses
+    as ``Pose`` has them (after a fit over time every row of ``betas`` is the same), ``boxes`` and
+    ``scores`` the persons'. ``filled``: nobody was seen in this frame, the row bridges a gap.
+    """
+
+    track: int
+    frames: Int[np.ndarray, "frames"]
+    rotations: Float[np.ndarray, "frames joints 3 3"]
+    betas: Float[np.ndarray, "frames betas"]
+    translation: Float[np.ndarray, "frames 3"]
+    boxes: Float[np.ndarray, "frames 4"]
+    scores: Float[np.ndarray, "frames"]
+    filled: Bool[np.ndarray, "frames"]
+
+    def pose(self, row: int) -> Pose:
+        """The pose in one row."""
+        return Pose(rotations=self.rotations[row], betas=self.betas[row])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SequenceScene:
+    """Everybody in a clip, before one camera that does not zoom: what sequences are saved from.
+
+    ``seconds`` is when each frame of the clip is shown, also of those nobody is in.
+    """
+
+    name: str
+    seconds: Float[np.ndarray, "clip"]
+    camera: Camera
+    motions: tuple[Motion, ...]
+    body_name: str
+    faces: Int[np.ndarray, "faces 3"]
+    cuts: Int[np.ndarray, "cuts"] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def rate(self) -> float:
+        """Frames per second, by the median of the frames' distances; 25 for a single frame."""
+        steps = np.diff(self.seconds)
+        return float(1 / np.median(steps)) if len(steps) and np.median(steps) > 0 else 25.0
