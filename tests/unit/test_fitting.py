@@ -155,7 +155,7 @@ def test_a_mask_widens_a_body_that_is_too_thin():
     wide = standing()
     wide = replace(wide, betas=wide.betas + np.eye(10)[1] * 2.0)
     person, inside = described(wide, confidence=0.3), silhouette_of(wide)
-    thin = replace(FIT.prior, betas=3.0)
+    thin = replace(FIT.prior, betas_precision=np.full(10, 3.0))
     fit = KeypointFit(FIT.model, prior=thin)
     without, _ = fit.solve([person], [None], [VIEW])
     with_mask, _ = fit.solve([person], [Mask(inside=inside, score=1.0, source="detector")], [VIEW])

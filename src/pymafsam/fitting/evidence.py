@@ -81,6 +81,7 @@ class Trust:
     sharp_middle: float = 0.65  # the same for places in the picture, where errors grow faster
     unsure: float = 0.0  # least weight of a place inside the picture
     metric_floor: float = 0.05
+    bone_sigma: tuple[float, float, float] = (0.15, 0.15, 0.10)  # metres; across, along the ray
 
     def of(self, confidence: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
         """Weights between 0 and 1."""
@@ -243,7 +244,8 @@ def gather_evidence(people: Sequence[Person], cameras: Cameras, trust: "Trust") 
         pixel=SIGMA * side,
         bones=(links.T @ metric),
         bone_weight=measured[:, None] * importance * np.minimum(ends[:, starts], ends[:, stops]),
-        view=_ray_frames(boxes, cameras),
+        bone_sigma=np.broadcast_to(trust.bone_sigma, (len(people), len(LINKS), 3)),
+        view=ray_frames(boxes, cameras),
         unseen=_unseen(weight),
     )
 
@@ -265,7 +267,7 @@ def _inside_picture(
     return np.clip(1 - beyond / (FADE * side[:, None]), 0, 1)
 
 
-def _ray_frames(
+def ray_frames(
     boxes: Float[np.ndarray, "people 4"], cameras: Cameras
 ) -> Float[np.ndarray, "people 3 3"]:
     """Rotations that turn camera axes so that z points at the middle of each box."""

@@ -57,6 +57,7 @@ class Evidence:
     pixel: Float[np.ndarray, "people"]
     bones: Float[np.ndarray, "people links 3"]
     bone_weight: Float[np.ndarray, "people links"]
+    bone_sigma: Float[np.ndarray, "people links 3"]  # deviations in metres, in the same frame
     view: Float[np.ndarray, "people 3 3"]
     unseen: Float[np.ndarray, "people leaning"]  # 1: nothing is known of the torso's legs, a leg
 
@@ -66,7 +67,6 @@ class Settings:
     """Weights of the terms; lengths in metres, Cauchy widths in standard deviations."""
 
     seen_width: float = 12.0
-    bone_sigma: tuple[float, float, float] = (0.15, 0.15, 0.10)  # across, across, along the ray
     bone_width: float = 3.0
     # Metres by which the torso, thighs and shins may lean along the ray when legs are unseen.
     lean: tuple[float, ...] = (0.04, 0.1, 0.1, 0.1, 0.1)
@@ -172,11 +172,10 @@ def metric(
     derivative: Float[np.ndarray, "people unknowns 3 points"],
     settings: Settings,
 ) -> Normal:
-    """Bone vectors against the metric landmarks', seen along the person's own ray."""
-    turn = evidence.view / np.array(settings.bone_sigma)[:, None]
-    measured = (evidence.bones / np.array(settings.bone_sigma)).transpose(0, 2, 1)
-    residual = turn @ (points @ links) - measured
-    slope = turn[:, None] @ (derivative @ links)
+    """Bone vectors against the measured ones, seen along the person's own ray."""
+    unit = 1 / evidence.bone_sigma.transpose(0, 2, 1)
+    residual = (evidence.view @ (points @ links) - evidence.bones.transpose(0, 2, 1)) * unit
+    slope = (evidence.view[:, None] @ (derivative @ links)) * unit[:, None]
     energy, factor = robust(residual, evidence.bone_weight, settings.bone_width)
     normal = gather(slope * factor[:, None, None], residual * factor[:, None])
     return Normal(energy=energy, gradient=normal.gradient, hessian=normal.hessian)
@@ -212,17 +211,18 @@ def pose_prior(prior: PosePrior, skeleton: Skeleton, state: State) -> Normal:
     gradient[:, first : first + 3 * held] = (turn.transpose(0, 1, 3, 2) @ pulled).reshape(
         people, -1
     )
-    gradient[:, -betas:] = state.betas * prior.betas**2
+    stretched = (state.betas - prior.betas_mean) * prior.betas_precision
+    gradient[:, -betas:] = stretched * prior.betas_precision
     hessian = np.zeros((people, skeleton.unknowns, skeleton.unknowns))
     curvature = turn.transpose(0, 1, 3, 2) @ (np.sum(slope * slope, axis=-1)[..., None] * turn)
     for row in range(held):
         at = slice(first + 3 * row, first + 3 * row + 3)
         hessian[:, at, at] = curvature[:, row]
     last = np.arange(skeleton.unknowns - betas, skeleton.unknowns)
-    hessian[:, last, last] = prior.betas**2
+    hessian[:, last, last] = prior.betas_precision**2
     energy = np.sum((residual * residual).reshape(people, -1), axis=1)
     return Normal(
-        energy=energy + prior.betas**2 * np.sum(state.betas**2, axis=1),
+        energy=energy + np.sum(stretched**2, axis=1),
         gradient=gradient,
         hessian=hessian,
     )

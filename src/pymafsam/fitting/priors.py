@@ -65,17 +65,22 @@ JOINT_PRIORS: Mapping[str, JointPrior] = {
     "left_wrist": JointPrior((0.0, 0.0, 0.0), (0.35, 0.25, 0.35)),
 }
 LIMIT = 40.0  # residual per radian beyond a limit
+BETAS_PRECISION = 1.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PosePrior:
-    """The joints' priors as arrays (free joints without the root), and the shape's deviation."""
+    """The joints' priors as arrays (free joints without the root), and the shape's.
 
-    mean: Float[np.ndarray, "held 3"]
-    precision: Float[np.ndarray, "held 3"]  # 1 / sigma
+    Means and precisions (1 / sigma) may be everybody's or, with a first axis, each person's own.
+    """
+
+    mean: Float[np.ndarray, "*people held 3"]
+    precision: Float[np.ndarray, "*people held 3"]
     low: Float[np.ndarray, "held 3"]
     high: Float[np.ndarray, "held 3"]
-    betas: float = 1.3
+    betas_mean: Float[np.ndarray, "*people betas"]
+    betas_precision: Float[np.ndarray, "*people betas"]
 
     @staticmethod
     def of(skeleton: Skeleton, table: Mapping[str, JointPrior] = JOINT_PRIORS) -> "PosePrior":
@@ -90,6 +95,8 @@ class PosePrior:
             precision=1 / np.array([row.sigma for row in rows]),
             low=np.array([row.low for row in rows]),
             high=np.array([row.high for row in rows]),
+            betas_mean=np.zeros(skeleton.joint_dirs.shape[2]),
+            betas_precision=np.full(skeleton.joint_dirs.shape[2], BETAS_PRECISION),
         )
 
     def residuals(
