@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pymafsam.errors import BadInput
+from pymafsam.pretrained.sessions import Session
 from pymafsam.pretrained.tfjs import to_onnx
 
 VALID = {"s": base64.b64encode(b"VALID").decode()}
@@ -119,13 +120,11 @@ def slowly(x: np.ndarray, weights: dict[str, np.ndarray]) -> tuple[np.ndarray, n
 
 @pytest.mark.parametrize("half", [False, True])
 def test_a_converted_graph_computes_what_plain_loops_compute(tmp_path, half):
-    import onnxruntime
-
     rng = np.random.default_rng(1)
     model, weights = sketch(rng)
     files = model.saved(tmp_path, (1, 2, 8, 8), {"a": (1, 1, 8, 8), "c": (1, 64, 3)}, half)
     to_onnx(files, tmp_path / "m.onnx")
-    session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"))
+    session = Session(tmp_path / "m.onnx")
     x = rng.normal(size=(1, 2, 8, 8)).astype(np.float32)
     found = session.run(["a", "c"], {"x": x})
     for have, want in zip(found, slowly(x, weights), strict=True):

@@ -4,6 +4,7 @@ The decoder's published graph returns one mask, chosen by a rule of its own; it 
 all four are still there, so that the choice is ours.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from jaxtyping import Float
 from pymafsam.errors import BadInput
 from pymafsam.masks.sam import SamSegmenter
 from pymafsam.masks.view import LOGITS, Logits
+from pymafsam.pretrained.sessions import Session
 
 ALL_MASKS = "/Reshape_9_output_0"
 ALL_SCORES = "/iou_prediction_head/layers.2/Gemm_output_0"
@@ -23,23 +25,19 @@ class MobileSam:
 
     def __init__(self, encoder: Path, decoder: Path, *, threads: int = 0):
         """``threads`` as ONNX Runtime counts them; 0 leaves the choice to it."""
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
+        self._made = partial(MobileSam, encoder, decoder, threads=threads)
         # The arena keeps its peak for ever; a folder of pictures should not.
-        options.enable_cpu_mem_arena = False
-        providers = ["CPUExecutionProvider"]
-        self._encoder = onnxruntime.InferenceSession(str(encoder), options, providers=providers)
-        self._decoder = onnxruntime.InferenceSession(opened(decoder), options, providers=providers)
-        self._input = self._encoder.get_inputs()[0].name
+        self._encoder = Session(encoder, threads=threads, arena=False)
+        self._decoder = Session(opened(decoder), threads=threads, arena=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._made, ()
 
     def encode(
         self, canvas: Float[np.ndarray, "1 3 1024 1024"]
     ) -> Float[np.ndarray, "1 256 64 64"]:
         """Features of a normalised canvas."""
-        return np.asarray(self._encoder.run(None, {self._input: canvas})[0])
+        return self._encoder.run(None, {self._encoder.inputs[0]: canvas})[0]
 
     def decode(
         self,
@@ -60,7 +58,7 @@ class MobileSam:
                 "has_mask_input": np.array([previous is not None], np.float32),
             },
         )
-        return np.asarray(logits).reshape(4, LOGITS, LOGITS), np.asarray(scores).reshape(4)
+        return logits.reshape(4, LOGITS, LOGITS), scores.reshape(4)
 
 
 def opened(decoder: Path) -> bytes:

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from pymafsam.body import BodyModel
 from pymafsam.errors import BadInput, BadUsage, MissingAsset
 from pymafsam.network.architecture import Architecture
+from pymafsam.pretrained.sessions import CPU, Session, onnxruntime
 
 HEADER = "pymafsam"
 # What an exported file calls its outputs -> the field of ``Result``.
@@ -81,19 +82,14 @@ class OnnxRunner:
     """An exported network on ONNX Runtime (its CPU or CUDA provider)."""
 
     def __init__(self, path: Path, model: BodyModel, device: str = "cpu", threads: int = 0):
-        import onnxruntime
-
         self.architecture, self.bank = read_description(path, model)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3  # it warns that the bank is no operator's input
-        providers = ["CPUExecutionProvider"]
+        providers = [*CPU]
         if device in ("auto", "cuda"):
-            cuda = [p for p in onnxruntime.get_available_providers() if p.startswith("CUDA")]
+            cuda = [p for p in onnxruntime().get_available_providers() if p.startswith("CUDA")]
             if device == "cuda" and not cuda:
                 raise BadUsage("This ONNX Runtime has no CUDA; pip install onnxruntime-gpu.")
             providers = [*cuda, *providers]
-        self.session = onnxruntime.InferenceSession(path, options, providers=providers)
+        self.session = Session(path, threads=threads, providers=providers)
 
     def __call__(
         self,
@@ -101,9 +97,8 @@ class OnnxRunner:
         points: Float[np.ndarray, "batch points 2"],
     ) -> Result:
         given = {"images": images, "points": points}  # HMR was exported without points
-        fed = {entry.name: given[entry.name] for entry in self.session.get_inputs()}
-        found = self.session.run(list(OUTPUTS), fed)
-        return Result(**dict(zip(OUTPUTS.values(), map(np.asarray, found), strict=True)))
+        found = self.session.run(list(OUTPUTS), {name: given[name] for name in self.session.inputs})
+        return Result(**dict(zip(OUTPUTS.values(), found, strict=True)))
 
 
 class OpenVinoRunner:

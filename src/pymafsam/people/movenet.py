@@ -8,14 +8,13 @@ rather than far; the points regressed from there say whose heatmap maxima are me
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from pymafsam.errors import BadInput
 from pymafsam.geometry.affine import Window, cut
 from pymafsam.geometry.joints import COCO17, flip_permutation
+from pymafsam.pretrained.sessions import Session
 from pymafsam.records import Pixels
 
 SIZE = 256  # pixels of the window as the network sees it
@@ -73,20 +72,7 @@ class MoveNet:
     """The network, ready to run."""
 
     def __init__(self, path: Path, threads: int = 1):
-        import onnxruntime
-
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = threads
-        settings.log_severity_level = 3
-        try:
-            self._session: Any = onnxruntime.InferenceSession(
-                str(path), settings, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime's own errors share no base class
-            raise BadInput(
-                f"{path} is not a network that ONNX Runtime can read ({error}).\n"
-                "  Remove the file and run: pymafsam fetch movenet"
-            ) from error
+        self._session = Session(path, threads=threads)
 
     def __call__(self, seen: Pixels) -> Heads:
         """The heads of one window of 256 x 256 pixels (RGB)."""

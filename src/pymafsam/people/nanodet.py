@@ -6,13 +6,12 @@ Loss", 2020.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from pymafsam.errors import BadInput
 from pymafsam.geometry.boxes import nms
+from pymafsam.pretrained.sessions import Session
 from pymafsam.records import Person, Pixels
 
 SIDE = 416  # pixels of the network's square input
@@ -39,21 +38,8 @@ class NanoDet:
     """The network, ready to run."""
 
     def __init__(self, path: Path, options: NanoDetOptions | None = None, threads: int = 1):
-        import onnxruntime
-
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = threads
-        settings.log_severity_level = 3
         self.options = options or NanoDetOptions()
-        try:
-            self._session: Any = onnxruntime.InferenceSession(
-                str(path), settings, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime's own errors share no base class
-            raise BadInput(
-                f"{path} is not a network that ONNX Runtime can read ({error}).\n"
-                "  Remove the file and run: pymafsam fetch nanodet"
-            ) from error
+        self._session = Session(path, threads=threads)
 
     def find(self, pixels: Pixels) -> list[Person]:
         """Everybody in the picture: boxes (picture pixels) and scores, the surest first."""

@@ -1,0 +1,74 @@
+"""ONNX Runtime: the one place where its sessions are opened, so that none of them phones home.
+
+Since 1.2x its wheels report usage: the import alone writes a device's id and a database of events
+(with Python's path) under the user's cache, and a thread looks up a collector's address to send
+them to. Only the environment variable, read when its library is loaded, keeps all of that from
+happening; its own ``disable_telemetry_events`` comes too late for the files, but is what helps when
+another part of the process has imported it before us. Both are done.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pymafsam.errors import BadInput
+
+SILENCE = "ORT_DISABLE_TELEMETRY"
+CPU = ("CPUExecutionProvider",)
+
+
+def onnxruntime() -> Any:
+    """The module ``onnxruntime``, silent; processes started from here inherit the silence."""
+    os.environ[SILENCE] = "1"
+    import onnxruntime as module
+
+    module.disable_telemetry_events()
+    return module
+
+
+class Session:
+    """One network on ONNX Runtime. Safe to use from several threads at once.
+
+    Copies that were pickled (for another process) open the network again.
+    """
+
+    def __init__(
+        self,
+        model: Path | bytes,
+        *,
+        threads: int = 0,
+        providers: Sequence[str] = CPU,
+        arena: bool = True,
+    ):
+        """``threads`` 0 leaves their number to the runtime; an ``arena`` keeps its peak of memory.
+
+        Raises BadInput for what ONNX Runtime cannot read.
+        """
+        self._made = partial(Session, model, threads=threads, providers=providers, arena=arena)
+        runtime = onnxruntime()
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3  # errors come as exceptions; warnings are about spare parts
+        options.enable_cpu_mem_arena = arena
+        given = str(model) if isinstance(model, Path) else model
+        try:
+            self._session: Any = runtime.InferenceSession(given, options, providers=[*providers])
+        except Exception as error:  # onnxruntime's own errors share no base class
+            called = model if isinstance(model, Path) else "The network"
+            raise BadInput(
+                f"{called} is not a network that ONNX Runtime can read ({error}).\n"
+                "  It is damaged or of another kind: get it again (pymafsam fetch, or convert)."
+            ) from error
+        self.inputs: tuple[str, ...] = tuple(entry.name for entry in self._session.get_inputs())
+
+    def run(self, outputs: Sequence[str] | None, inputs: Mapping[str, Any]) -> list[np.ndarray]:
+        """The named outputs (None: all, in the file's order)."""
+        names = None if outputs is None else [*outputs]
+        return [np.asarray(value) for value in self._session.run(names, dict(inputs))]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._made, ()
