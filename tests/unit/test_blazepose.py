@@ -69,7 +69,7 @@ def test_maps_are_what_a_backbone_promises(name):
     maps = network(torch.zeros(2, 3, 224, 224))
     shapes = [tuple(m.shape) for m in maps]
     assert shapes == [(2, 48, side, side) for side in (14, 28, 56)]
-    assert network.channels == 48
+    assert network.channels == (48, 48, 48)
     count = sum(p.numel() for p in network.parameters())
     assert abs(count / PARAMETERS[name] - 1) < 0.1
     # A checkpoint carries weights and biases only, not the picture's normalisation.

@@ -6,7 +6,7 @@ from torch import nn
 class Tiny(nn.Module):
     """Maps of 8 channels at strides 16, 8 and 4."""
 
-    channels = 8
+    channels = (8, 8, 8)
 
     def __init__(self) -> None:
         super().__init__()

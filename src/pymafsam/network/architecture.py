@@ -22,7 +22,7 @@ class Architecture:
 
     ``points`` is how many points the first reading takes, ``anchors`` how many vertices the later
     ones; ``vertices`` are those of the body the anchors belong to (0: not known). ``widths`` are
-    the reading perceptron's; ``dense`` says whether the auxiliary head is there. ``policy`` names
+    the reading perceptron's, ``hidden`` the regressors'; ``dense`` says whether the auxiliary head is there. ``policy`` names
     how the first points were chosen in training (``grid``, ``mask``, ``bank``), ``body`` the body
     it was trained with; ``training`` is free text on the data.
     """
@@ -35,6 +35,7 @@ class Architecture:
     anchors: int = 431
     vertices: int = 0
     widths: tuple[int, ...] = (128, 64, 5)
+    hidden: int = 1024
     dense: bool = True
     policy: str = "grid"
     body: str = "smpl"
@@ -67,7 +68,7 @@ class Architecture:
 
     def check(self) -> None:
         """Raises BadInput for sizes no network can have."""
-        sizes = (self.joints, self.betas, *self.widths)
+        sizes = (self.joints, self.betas, self.hidden, *self.widths)
         counts = (self.points, self.anchors, self.vertices)  # none where a network reads no points
         good = all(isinstance(n, int) and 0 < n < 1 << 20 for n in sizes)
         good = good and all(isinstance(n, int) and 0 <= n < 1 << 20 for n in counts)

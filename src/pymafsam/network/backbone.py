@@ -1,6 +1,6 @@
 """Pictures -> three feature maps, coarse to fine. A table says which networks can do it.
 
-A backbone is a module with ``channels`` (of every map) that turns normalised crops [b 3 224 224]
+A backbone is a module with ``channels`` (of each map) that turns normalised crops [b 3 224 224]
 into three maps, each twice as wide as the one before. ResNet-50 is He et al., "Deep Residual
 Learning for Image Recognition", 2015, with the stride on the 3x3 convolution and torchvision's
 names; the pyramid of transposed convolutions follows Xiao et al., "Simple Baselines for Human Pose
@@ -20,13 +20,14 @@ BACKBONES = Table(
         "resnet50": "pymafsam.network.backbone:ResNetPyramid",
         "blazepose-full": "pymafsam.network.blazepose:full",
         "blazepose-heavy": "pymafsam.network.blazepose:heavy",
+        "movenet-thunder": "pymafsam.network.movenet:thunder",
     },
 )
 
 Maps = tuple[
-    Float[Tensor, "batch channels h1 w1"],
-    Float[Tensor, "batch channels h2 w2"],
-    Float[Tensor, "batch channels h3 w3"],
+    Float[Tensor, "batch c1 h1 w1"],
+    Float[Tensor, "batch c2 h2 w2"],
+    Float[Tensor, "batch c3 h3 w3"],
 ]
 
 
@@ -77,7 +78,7 @@ class ResNet50(nn.Module):
 class ResNetPyramid(nn.Module):
     """ResNet-50 and three transposed convolutions: maps of 256 channels at strides 16, 8, 4."""
 
-    channels = 256
+    channels = (256, 256, 256)
 
     def __init__(self) -> None:
         super().__init__()

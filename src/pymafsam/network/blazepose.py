@@ -100,7 +100,7 @@ def keypoint_head(name: str) -> nn.Conv2d:
 class BlazePose(nn.Module):
     """Crops normalised by ImageNet's mean and deviation -> maps at strides 16, 8, 4."""
 
-    channels = CHANNELS
+    channels = (CHANNELS, CHANNELS, CHANNELS)
     mean: Tensor
     deviation: Tensor
 

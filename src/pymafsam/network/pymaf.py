@@ -162,11 +162,11 @@ class PyMAF(MeshRegressor):
         self.backbone = backbone
         channels, widths = backbone.channels, architecture.widths
         counts = (architecture.points, architecture.anchors, architecture.anchors)
-        self.readers = nn.ModuleList(Reader(channels, widths) for _ in counts)
+        self.readers = nn.ModuleList(Reader(each, widths) for each in channels)
         self.regressors = nn.ModuleList(
-            Regressor(count * widths[-1], self.layout) for count in counts
+            Regressor(count * widths[-1], self.layout, architecture.hidden) for count in counts
         )
-        self.dense = DenseHead(channels) if architecture.dense else None
+        self.dense = DenseHead(channels[-1]) if architecture.dense else None
 
     def forward(
         self,

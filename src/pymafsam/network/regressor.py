@@ -35,15 +35,15 @@ class StateLayout:
 class Regressor(nn.Module):
     """Readings and a state in, the corrected state out."""
 
-    def __init__(self, readings: int, layout: StateLayout):
+    def __init__(self, readings: int, layout: StateLayout, hidden: int = WIDTH):
         super().__init__()
         pose, betas, camera = layout.parts
-        self.first = nn.Linear(readings + layout.size, WIDTH)
-        self.second = nn.Linear(WIDTH, WIDTH)
+        self.first = nn.Linear(readings + layout.size, hidden)
+        self.second = nn.Linear(hidden, hidden)
         self.dropout = nn.Dropout()
-        self.pose = nn.Linear(WIDTH, pose)
-        self.shape = nn.Linear(WIDTH, betas)
-        self.camera = nn.Linear(WIDTH, camera)
+        self.pose = nn.Linear(hidden, pose)
+        self.shape = nn.Linear(hidden, betas)
+        self.camera = nn.Linear(hidden, camera)
         for head in (self.pose, self.shape, self.camera):
             nn.init.xavier_uniform_(head.weight, gain=0.01)
 
