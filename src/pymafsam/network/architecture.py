@@ -22,9 +22,9 @@ class Architecture:
 
     ``points`` is how many points the first reading takes, ``anchors`` how many vertices the later
     ones; ``vertices`` are those of the body the anchors belong to (0: not known). ``widths`` are
-    the reading perceptron's, ``hidden`` the regressors'; ``dense`` says whether the auxiliary head is there. ``policy`` names
-    how the first points were chosen in training (``grid``, ``mask``, ``bank``), ``body`` the body
-    it was trained with; ``training`` is free text on the data.
+    the reading perceptron's, ``hidden`` the regressors'; ``dense`` says whether the auxiliary head
+    is there. ``policy`` names how the first points were chosen in training (``grid``, ``mask``,
+    ``bank``), ``body`` the body it was trained with; ``training`` is free text on the data.
     """
 
     network: str = "pymaf"
