@@ -28,6 +28,7 @@ VERBS: dict[str, Verb] = {
     "mask show": Verb("pymafsam.cli.mask:MaskShow", "masks and points drawn over their pictures"),
     "evaluate coco": Verb("pymafsam.cli.evaluate:EvaluateCoco", "COCO keypoint AP, mask overlap"),
     "evaluate lsp": Verb("pymafsam.cli.evaluate:EvaluateLsp", "PCK on Leeds Sports Pose"),
+    "evaluate compare": Verb("pymafsam.cli.evaluate:Compare", "the differences of two runs"),
     "convert": Verb(
         "pymafsam.cli.convert:Convert", "official checkpoints and bodies -> ours, ONNX, and back"
     ),

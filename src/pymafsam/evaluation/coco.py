@@ -3,7 +3,7 @@
 import contextlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,24 +105,88 @@ def score(
 
     Over all pictures of the annotation file, or only those with the ids ``pictures``.
     """
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
     if not results:
         return dict.fromkeys(SUMMARY, 0.0)
+    evaluation = _evaluated(truth_of(annotations), results, pictures)
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluation.accumulate()
+        evaluation.summarize()
+    return dict(zip(SUMMARY, map(float, evaluation.stats), strict=True))
+
+
+def truth_of(annotations: Path) -> Any:
+    """The annotation file as pycocotools holds it."""
+    from pycocotools.coco import COCO
+
     # pycocotools talks on standard output.
     with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO(str(annotations))
+        return COCO(str(annotations))
+
+
+def _evaluated(
+    truth: Any, results: Sequence[dict[str, Any]], pictures: Sequence[int] | None
+) -> Any:
+    """pycocotools' matches of results with annotations, picture by picture."""
+    from pycocotools.cocoeval import COCOeval
+
+    with contextlib.redirect_stdout(io.StringIO()):
         # loadRes fills areas and boxes into the rows it is given.
         rows = [dict(row) for row in results]
-        found = truth.loadRes(rows)  # pyright: ignore[reportArgumentType]  (its stub: str only)
+        found = truth.loadRes(rows)  # its stub says str only
         evaluation = COCOeval(truth, found, "keypoints")
         if pictures is not None:
             evaluation.params.imgIds = sorted(pictures)
         evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    return dict(zip(SUMMARY, map(float, evaluation.stats), strict=True))
+    return evaluation
+
+
+# Which thresholds of the object keypoint similarity and which sizes each figure is over.
+_SELECTED = {
+    "": slice(None),
+    " .5": slice(0, 1),
+    " .75": slice(5, 6),
+    " (M)": slice(None),
+    " (L)": slice(None),
+}
+_AREAS = {" (M)": 1, " (L)": 2}
+
+
+def precision_rows(
+    truth: Any, results: Sequence[dict[str, Any]], pictures: Sequence[int]
+) -> Iterator[tuple[str, str, Float[np.ndarray, "rows columns"], list[int]]]:
+    """COCO's ten figures before they are summed up: (name, statistic, rows, picture of each).
+
+    Rows are those of ``figures.average_precision``, so that pictures can be drawn again.
+    """
+    # Without any result pycocotools fails; a person far outside is wrong for everybody.
+    nobody = [result(pictures[0], np.full((17, 3), -1e6), 0.0)]
+    evaluation = _evaluated(truth, results or nobody, pictures)
+    count = len(evaluation.params.imgIds)
+    for kind, statistic in (("AP", "average precision"), ("AR", "average recall")):
+        for ending, chosen in _SELECTED.items():
+            first = _AREAS.get(ending, 0) * count
+            matched = evaluation.evalImgs[first : first + count]
+            rows, ids = _rows(matched, chosen)
+            yield kind + ending, statistic, rows, ids
+
+
+def _rows(
+    matched: Sequence[dict[str, Any] | None], chosen: slice
+) -> tuple[Float[np.ndarray, "rows columns"], list[int]]:
+    """Rows of one size's matches: per picture its detections, then its annotated people."""
+    width = len(range(10)[chosen])
+    parts, ids = [np.zeros((0, 2 + 2 * width))], []
+    for picture in filter(None, matched):
+        hit = np.asarray(picture["dtMatches"])[chosen].T > 0
+        counts = ~np.asarray(picture["dtIgnore"]).astype(bool)[chosen].T
+        scores = np.asarray(picture["dtScores"], np.float64)
+        positive = (~np.asarray(picture["gtIgnore"]).astype(bool)).astype(np.float64)
+        found = np.column_stack([scores, np.zeros(len(scores)), hit & counts, counts])
+        people = np.zeros((len(positive), 2 + 2 * width))
+        people[:, 0], people[:, 1] = -np.inf, positive
+        parts += [found.astype(np.float64), people]
+        ids += [int(picture["image_id"])] * (len(found) + len(people))
+    return np.concatenate(parts), ids
 
 
 # Per-keypoint constants of COCO's OKS (twice the annotators' standard deviation), COCO-17 order.

@@ -1,6 +1,5 @@
 """Leeds Sports Pose: one person a picture, 14 joints, PCK."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +7,6 @@ import numpy as np
 from jaxtyping import Float
 
 from pymafsam.errors import BadInput
-from pymafsam.evaluation.people import Reconstruct, Row, at_box, row_of
-from pymafsam.files.frames import read_picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,19 +51,3 @@ def read_joints(path: Path, split: str | None = None) -> list[LspPicture]:
         if finite.any():
             pictures.append(LspPicture(id=str(name), joints=known.astype(np.float64)))
     return pictures
-
-
-def measure_lsp(
-    picture: LspPicture, images: Path, reconstruct: Reconstruct, *, given_boxes: bool
-) -> list[Row]:
-    """Reconstruct the person by the joints' box, or the best scored one that is found.
-
-    Nobody found gives a row of zeros, which counts as wrong.
-    """
-    frame = read_picture(images / picture.id)
-    people = [at_box(picture.box)] if given_boxes else None
-    bodies: Sequence = sorted(reconstruct(frame, people).bodies, key=lambda b: -b.score)
-    if not bodies:
-        nobody = [0.0] * 51
-        return [Row(picture=0, mesh=nobody, mesh_score=0.0, detector=nobody, detector_score=0.0)]
-    return [row_of(0, bodies[0])]

@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Float
 
+from pymafsam.geometry.joints import LSP14
 from pymafsam.records import Inside
 
 Points = Float[np.ndarray, "*batch points 3"]
@@ -35,6 +36,29 @@ def pa_mpjpe(found: Points, true: Points) -> Float[np.ndarray, "*batch"]:
     return mpjpe(procrustes(found, true), true)
 
 
+def torso(true: Float[np.ndarray, "people 14 3"]) -> Float[np.ndarray, "people"]:
+    """The length PCK is relative to, of LSP-14 joints (third column: known), in their unit.
+
+    Left shoulder to right hip as usual; where one of them is not known the other diagonal, which
+    is as long in a person seen from the front; NaN where neither is known.
+    """
+    lengths = [
+        np.where(
+            (true[:, ends, 2] > 0).all(1),
+            np.linalg.norm(true[:, ends[0], :2] - true[:, ends[1], :2], axis=-1),
+            np.nan,
+        )
+        for ends in _DIAGONALS
+    ]
+    return np.where(np.isnan(lengths[0]), lengths[1], lengths[0])
+
+
+_DIAGONALS = [
+    [LSP14.index("left_shoulder"), LSP14.index("right_hip")],
+    [LSP14.index("right_shoulder"), LSP14.index("left_hip")],
+]
+
+
 def correct_keypoints(
     found: Float[np.ndarray, "people points 2"],
     true: Float[np.ndarray, "people points 2"],
@@ -42,9 +66,13 @@ def correct_keypoints(
     torso: Float[np.ndarray, "people"],
     share: float,
 ) -> float:
-    """PCK: the share of known keypoints within ``share`` of the person's torso length."""
+    """PCK: the share of known keypoints within ``share`` of the person's torso length.
+
+    People whose torso is NaN do not count.
+    """
     distance = np.linalg.norm(found - true, axis=-1)
-    return float((distance <= share * torso[:, None])[known].mean())
+    counted = known & ~np.isnan(torso)[:, None]
+    return float((distance <= share * torso[:, None])[counted].mean())
 
 
 def iou(one: Inside, other: Inside) -> float:
