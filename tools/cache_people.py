@@ -6,8 +6,8 @@
 DATA is a COCO-format folder (images/, person_keypoints.json; everybody with a labelled keypoint, in
 the file's order) or a folder in LSP's form (images/, joints.npz; the box is 1.2 times the box of
 the joints inside the picture). Rows of the npz: image (file name), id (annotation or row), size
-(width, height), box, keypoints (33 x 3), world (33 x 3), presence, keypoint_score, mask (COCO run
-lengths of the person's own mask), seconds.
+(width, height), box, keypoints (33 x 3), answer_LAYOUT (each network's own points), world (33 x 3),
+presence, keypoint_score, mask (COCO run lengths of the person's own mask), seconds.
 """
 
 import argparse
@@ -89,6 +89,7 @@ def main() -> None:
             "size": size,
             "box": person.box,
             "keypoints": person.keypoints,
+            **{f"answer_{layout}": points for layout, points in person.answers.items()},
             "world": person.world,
             "presence": person.presence,
             "keypoint_score": person.keypoint_score,

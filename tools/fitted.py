@@ -30,6 +30,7 @@ def read(cache: Path) -> list[tuple[int, tuple[int, int], Person]]:
     """Annotation id, picture size and person of every row of a people cache."""
     with np.load(cache, allow_pickle=False) as content:
         table = dict(content)
+    answers = [name.removeprefix("answer_") for name in table if name.startswith("answer_")]
     rows = []
     for index, identity in enumerate(table["id"].tolist()):
         width, height = (int(value) for value in table["size"][index])
@@ -38,6 +39,7 @@ def read(cache: Path) -> list[tuple[int, tuple[int, int], Person]]:
             box=table["box"][index],
             score=1.0,
             keypoints=table["keypoints"][index],
+            answers={name: table[f"answer_{name}"][index] for name in answers},
             world=table["world"][index],
             presence=float(table["presence"][index]),
             keypoint_score=float(table["keypoint_score"][index]),

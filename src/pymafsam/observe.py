@@ -18,6 +18,7 @@ from pymafsam.masks import Segmenter
 from pymafsam.masks.prompts import check, for_person
 from pymafsam.masks.tidy import alone
 from pymafsam.people import Detector
+from pymafsam.people.detector import SOMEBODY
 from pymafsam.people.same import distinct
 from pymafsam.records import Frame, Mask, Observation, Person, Prompt, Request
 
@@ -37,7 +38,7 @@ class Observer:
     detector: Detector
     segmenter: Segmenter
     focal: float | None = None
-    minimum_score: float = 0.4
+    minimum_score: float = SOMEBODY
 
     def observe(self, request: Request, needs: Set[str]) -> Observation:
         """Everybody in the picture, or only who is meant; ``needs`` as an ``Estimator`` has it.

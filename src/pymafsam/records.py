@@ -38,9 +38,10 @@ class Person:
     """Somebody in a picture. ``keypoints`` rows are x, y (picture pixels), confidence 0..1.
 
     ``world`` holds the same points in metres around the hips, camera axes; ``layout`` names
-    their order (a key of ``joints.LAYOUTS``). ``score`` is how sure the detector is of the person,
-    ``keypoint_score`` how far all keypoints together can be trusted (0..1; ranks people);
-    ``mask`` is the detector's own, whole picture.
+    their order (a key of ``joints.LAYOUTS``). ``answers`` is what each keypoint network said before
+    the keypoints were merged from it, confidences as they came, under its own layout's name.
+    ``score`` is how sure the detector is of the person, ``keypoint_score`` how far all keypoints
+    together can be trusted (0..1; ranks people); ``mask`` is the detector's own, whole picture.
     """
 
     box: Float[np.ndarray, "4"]  # x0 y0 x1 y1
@@ -49,6 +50,7 @@ class Person:
     keypoints: Float[np.ndarray, "keypoints 3"] | None = None
     world: Float[np.ndarray, "keypoints 3"] | None = None
     layout: str = "blazepose33"
+    answers: Mapping[str, Float[np.ndarray, "points 3"]] = field(default_factory=dict)
     presence: float | None = None  # keypoint network: is there a whole person in the crop
     keypoint_score: float | None = None
     mask: Inside | None = None

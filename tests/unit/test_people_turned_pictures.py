@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pymafsam.people.describe import QUALITY, Describer
 from pymafsam.people.detector import TwoSteps, unturned
+from pymafsam.people.solo import SoloDescriber
 from pymafsam.records import Person
 
 
@@ -24,7 +24,7 @@ def test_boxes_come_back_around_the_same_pixels(quarters, x, y, width, height):
 
 
 # Nobody is described here.
-NOBODY = Describer(lambda values: [], QUALITY["fast"])
+NOBODY = SoloDescriber(lambda values: [])
 
 
 def finder_of_heads_up(pixels):

@@ -1,150 +1,151 @@
 """What people in given boxes look like: keypoints, metres, presence, mask.
 
-A first look at the box tells where the whole person is, also the part that the box or the picture
-cuts off, and which way is up; the second look is at that window. Which choice is worth what stands
-in docs/results/people.md.
+MoveNet says where COCO's 17 points are and how surely: it keeps to the person in the middle of
+its window. BlazePose says the rest (metres, feet, hands, mask) in one look at the window that
+these points give; a second look is taken only where it described somebody else. Which choice is
+worth what stands in docs/results/people.md.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 
-from pymafsam.geometry.affine import Window, around_box, between_centres
-from pymafsam.geometry.joints import BLAZEPOSE33, mapping
-from pymafsam.people.landmarks import CIRCLE, HIPS, POINTS, SIZE, Reading, Run, read
-from pymafsam.records import Inside, Person, Pixels
+from pymafsam.geometry.affine import Window, around_box
+from pymafsam.geometry.boxes import area
+from pymafsam.geometry.joints import COCO17
+from pymafsam.people import movenet
+from pymafsam.people.fusion import merged
+from pymafsam.people.landmarks import POINTS, Run
+from pymafsam.people.looks import (
+    COCO,
+    Look,
+    agreement,
+    in_picture_axes,
+    look_at,
+    upright_window,
+    whole_picture_mask,
+)
+from pymafsam.records import Person, Pixels
 
-COCO = mapping("blazepose33", "coco17")
-SHOULDER_PAIR = [BLAZEPOSE33.index(f"{side}_shoulder") for side in ("left", "right")]
-HIP_PAIR = [BLAZEPOSE33.index(f"{side}_hip") for side in ("left", "right")]
-
-BOX_MARGIN = 1.5  # side of the first window per longer side of the box
-CIRCLE_MARGIN = 1.25  # side of the second window per diameter of the person's circle
-SLACK = 0.05  # keypoints may lie this far outside the box, per longer side
-# A second look that agrees with the box by this much less than the first went astray.
-ASTRAY = 0.05
-# A first look that fits less is tried turned, and believed turned where that fits so much better.
-UNCLEAR = 0.55
+MARGIN = 1.25  # side of MoveNet's window per longer side of the box
+BOX_MARGIN = 1.5  # side of BlazePose's where the person's own size is not known
+# Somebody whose points fit the box less, or whose trunk is turned by more (radians), is looked at
+# turned too, and believed turned where that fits so much better; the last look is mirrored.
+UNCLEAR = 0.25
+TURNED = np.pi / 4
 CLEARER = 0.05
+# Points that fit the box less do not say where BlazePose should look; nor does a single point
+# below this confidence.
+SURE = 0.2
+CROWN = 1.08  # how much further from the hips a body reaches than its keypoints
+# BlazePose described somebody else when its points are this unlike MoveNet's (1: the same).
+SOMEBODY_ELSE = 0.6
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quality:
-    """How much work is spent on a person: turn the box if need be, look again, and average with
-    the mirror image.
-    """
-
-    turn: bool
-    again: bool
-    mirror: bool
-
-
-QUALITY: Mapping[str, Quality] = {
-    "best": Quality(turn=True, again=True, mirror=True),
-    "fast": Quality(turn=False, again=False, mirror=False),
-}
+SHOULDERS = [COCO17.index(f"{side}_shoulder") for side in ("left", "right")]
+HIPS = [COCO17.index(f"{side}_hip") for side in ("left", "right")]
+Coco = Float[np.ndarray, "17 3"]
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """One reading with its points in the picture, and how well they fit the box (0..1)."""
+class Places:
+    """MoveNet's points (picture pixels, confidence) and how well they fit the box, 0..1.
 
-    reading: Reading
-    points: Float[np.ndarray, "39 2"]
-    strength: Float[np.ndarray, "39"]
+    ``angle`` is that of the window in which they were seen.
+    """
+
+    points: Coco
     fits: float
+    angle: float
 
 
 @dataclass(frozen=True)
 class Describer:
-    """Describes people with one landmark network."""
+    """Describes people with both networks; ``thorough``: unclear people are looked at again."""
 
-    network: Run
-    quality: Quality
+    movenet: Callable[[Pixels], movenet.Heads]
+    blazepose: Run
+    thorough: bool = True
 
     def describe(self, pixels: Pixels, people: Sequence[Person]) -> list[Person]:
-        """The same people with keypoints, world, presence, keypoint_score and mask filled in.
+        """The same people with keypoints, answers, world, presence, keypoint_score and mask.
 
-        A keypoint's confidence is the maximum of its heatmap, 0..1. ``keypoint_score`` is the
-        mean confidence of the 17 COCO keypoints times the share of it that lies in the box: it
-        falls when somebody else was described, or when most of the person is hidden.
+        ``keypoint_score`` is the mean of MoveNet's confidences, points outside the box counting
+        nothing: it falls when somebody else was described, or when most of the person is hidden.
         """
         return [self._one(pixels, person) for person in people]
 
     def _one(self, pixels: Pixels, person: Person) -> Person:
-        best = self._first(pixels, person)
-        if self.quality.again:
-            again = self._look(pixels, person, whole_person(best, person.box), first=False)
-            best = again if again.fits > best.fits - ASTRAY else best
+        places = self._places(pixels, person.box)
+        look = self._look(pixels, person.box, places)
+        answers = {
+            "coco17": places.points,
+            "blazepose33": np.column_stack([look.points, look.strength])[:POINTS],
+        }
         return replace(
             person,
-            keypoints=np.column_stack([best.points, best.strength])[:POINTS],
-            world=in_picture_axes(best.reading)[:POINTS],
-            presence=best.reading.presence,
-            keypoint_score=best.fits,
-            mask=whole_picture_mask(best.reading, pixels.shape[:2]),
+            keypoints=merged(answers["coco17"], answers["blazepose33"]),
+            answers=answers,
+            world=in_picture_axes(look.reading)[:POINTS],
+            presence=look.reading.presence,
+            keypoint_score=places.fits,
+            mask=whole_picture_mask(look.reading, pixels.shape[:2]),
         )
 
-    def _first(self, pixels: Pixels, person: Person) -> Look:
-        """The look at the box; when it shows little, also turned: the network expects heads up."""
-        upright = around_box(person.box, BOX_MARGIN)
-        look = self._look(pixels, person, upright, first=True)
-        if not self.quality.turn or look.fits >= UNCLEAR:
+    def _places(self, pixels: Pixels, box: Float[np.ndarray, "4"]) -> Places:
+        """MoveNet's look at the box; where no clear figure stands there, also turned."""
+        upright = around_box(box, MARGIN)
+        places = self._read(pixels, upright, box)
+        clear = places.fits >= UNCLEAR and abs(leaning(places.points)) < TURNED
+        if clear or not self.thorough:
+            return places
+        turned = [
+            self._read(pixels, replace(upright, angle=np.pi / 2 * quarter), box)
+            for quarter in (1, 2, 3)
+        ]
+        best = max(turned, key=lambda one: one.fits)
+        angle = best.angle if best.fits > places.fits + CLEARER else upright.angle
+        return self._read(pixels, replace(upright, angle=angle), box, mirror=True)
+
+    def _read(
+        self, pixels: Pixels, window: Window, box: Float[np.ndarray, "4"], *, mirror: bool = False
+    ) -> Places:
+        points = movenet.read(self.movenet, pixels, window, mirror=mirror)
+        return Places(points, agreement(points[:, :2], points[:, 2], box), window.angle)
+
+    def _look(self, pixels: Pixels, box: Float[np.ndarray, "4"], places: Places) -> Look:
+        """BlazePose's look at the person; a second one where the first was at somebody else."""
+        around = replace(around_box(box, BOX_MARGIN), angle=places.angle)
+        own = own_window(places.points, box) if places.fits >= SURE else None
+        look = look_at(self.blazepose, pixels, own or around, box)
+        if not self.thorough or own is None or likeness(look, places, box) >= SOMEBODY_ELSE:
             return look
-        turned = [replace(upright, angle=np.pi / 2 * quarter) for quarter in (1, 2, 3)]
-        looks = [self._look(pixels, person, window, first=True) for window in turned]
-        best = max(looks, key=lambda one: one.fits)
-        return best if best.fits > look.fits + CLEARER else look
-
-    def _look(self, pixels: Pixels, person: Person, window: Window, *, first: bool) -> Look:
-        # Only the last look is worth its mirror image.
-        mirror = self.quality.mirror and not (first and self.quality.again)
-        reading = read(self.network, pixels, window, mirror=mirror)
-        points, strength = reading.points()
-        return Look(reading, points, strength, agreement(points[COCO], strength[COCO], person.box))
+        other = look_at(self.blazepose, pixels, around, box)
+        return max(look, other, key=lambda one: likeness(one, places, box))
 
 
-def whole_person(look: Look, box: Float[np.ndarray, "4"]) -> Window:
-    """The window that holds all of a person, upright, as far as a first look can tell."""
-    hips, rim = look.points[HIPS], look.points[CIRCLE]
-    up = look.points[SHOULDER_PAIR].mean(0) - look.points[HIP_PAIR].mean(0)
-    longer = float(max(box[2] - box[0], box[3] - box[1], 1.0))
-    # Nobody is much smaller than their box; a person of whom the box holds a part is larger.
-    radius = float(np.clip(np.linalg.norm(rim - hips), 0.3 * longer, 3 * longer))
-    angle = float(np.arctan2(up[0], -up[1]))
-    return Window((float(hips[0]), float(hips[1])), 2 * radius * CIRCLE_MARGIN, angle)
+def leaning(points: Coco) -> float:
+    """How far the trunk is turned from upright in the picture, radians clockwise."""
+    right, down = points[SHOULDERS, :2].mean(0) - points[HIPS, :2].mean(0)
+    return float(np.arctan2(right, -down))
 
 
-def agreement(
-    points: Float[np.ndarray, "points 2"],
-    strength: Float[np.ndarray, "points"],
-    box: Float[np.ndarray, "4"],
-) -> float:
-    """Mean strength of points, those outside the box counted as none; 0..1."""
-    slack = SLACK * float(max(box[2] - box[0], box[3] - box[1]))
-    inside = ((points >= box[:2] - slack) & (points <= box[2:] + slack)).all(-1)
-    return float((strength * inside).mean())
+def own_window(points: Coco, box: Float[np.ndarray, "4"]) -> Window:
+    """The upright window of somebody's circle, from MoveNet's points."""
+    hips = points[HIPS, :2].mean(0)
+    away = np.linalg.norm(points[:, :2] - hips, axis=1)
+    radius = CROWN * float(away[points[:, 2] >= SURE].max(initial=0.0))
+    return upright_window(hips, points[SHOULDERS, :2].mean(0) - hips, radius, box)
 
 
-def in_picture_axes(reading: Reading) -> Float[np.ndarray, "39 3"]:
-    """The metric points, turned from the window's axes to the picture's."""
-    cosine, sine = np.cos(reading.window.angle), np.sin(reading.window.angle)
-    turn = np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])
-    return reading.world @ turn.T
+def likeness(look: Look, places: Places, box: Float[np.ndarray, "4"]) -> float:
+    """How far BlazePose's points lie on MoveNet's, 0..1; 1 where neither is sure of any.
 
-
-def whole_picture_mask(reading: Reading, size: tuple[int, int]) -> Inside:
-    """The window's mask laid back over the picture; ``size`` is (height, width)."""
-    import cv2
-
-    height, width = size
-    laid = cv2.warpAffine(
-        reading.mask.astype(np.float32),
-        between_centres(reading.window.to_frame(SIZE)),
-        (width, height),
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_CONSTANT,
-    )
-    return laid > 0.5
+    The mean over points of a Gaussian of their distance (deviation: a tenth of the person's size),
+    weighted by how sure both are.
+    """
+    gap = look.points[COCO] - places.points[:, :2]
+    near = np.exp(-(gap * gap).sum(-1) / (0.02 * max(float(area(box[None])[0]), 1.0)))
+    weight = places.points[:, 2] * look.strength[COCO]
+    return float((weight @ near + 1e-3) / (weight.sum() + 1e-3))

@@ -10,13 +10,15 @@ from jaxtyping import Float
 
 from pymafsam.errors import MissingAsset
 from pymafsam.geometry.boxes import nms
-from pymafsam.people.describe import QUALITY, Describer
+from pymafsam.people.describe import Describer
 from pymafsam.people.litert import Network
+from pymafsam.people.movenet import MoveNet
+from pymafsam.people.solo import SoloDescriber
 from pymafsam.pretrained import catalogue
 from pymafsam.records import Person, Pixels
 from pymafsam.registry import Table
 
-SOMEBODY = 0.3  # below this a picture counts as empty
+SOMEBODY = 0.4  # who is less sure is not kept; a picture of such people counts as empty
 SOMEBODY_TURNED = 0.5  # a turned picture has to show more
 log = logging.getLogger(__name__)
 
@@ -45,12 +47,21 @@ DETECTORS = Table(
 )
 
 
+@runtime_checkable
+class Describes(Protocol):
+    """What says how given people look."""
+
+    def describe(self, pixels: Pixels, people: Sequence[Person]) -> list[Person]:
+        """The same people with keypoints, metres, presence and mask; boxes and scores stay."""
+        ...
+
+
 @dataclass(frozen=True)
 class TwoSteps:
-    """Boxes by one network, everything else by the landmark network inside each box."""
+    """Boxes by one network, everything else by keypoint networks inside each box."""
 
     finder: Callable[[Pixels], list[Person]]
-    describer: Describer
+    describer: Describes
 
     def find(self, pixels: Pixels) -> list[Person]:
         """Everybody in the picture: boxes and scores, the surest first.
@@ -136,16 +147,25 @@ def load_blazepose() -> Detector:
 
 
 def load_fast() -> Detector:
-    """NanoDet's boxes and one pass of the smaller landmark network."""
+    """NanoDet's boxes, one pass of MoveNet and one of the smaller landmark network."""
     from pymafsam.people.nanodet import NanoDet
 
-    describer = Describer(Network(catalogue.locate("blazepose-full")), QUALITY["fast"])
+    keypoints = MoveNet(catalogue.locate("movenet"))
+    describer = Describer(keypoints, Network(catalogue.locate("blazepose-full")), thorough=False)
     return TwoSteps(NanoDet(catalogue.locate("nanodet")).find, describer)
 
 
-def load_describer() -> Describer:
-    """The landmark network: heavy, else full where only pip is there (said in the log)."""
+def load_describer() -> Describes:
+    """MoveNet and the heavy landmark network; what only pip can bring where npm is missing."""
     name = catalogue.first_available("blazepose-heavy", "blazepose-full")
     if name != "blazepose-heavy":
         log.warning("The larger landmark network cannot be had (npm); going on with %s.", name)
-    return Describer(Network(catalogue.locate(name)), QUALITY["best"])
+    network = Network(catalogue.locate(name))
+    try:
+        return Describer(MoveNet(catalogue.locate("movenet")), network)
+    except MissingAsset:
+        log.warning(
+            "MoveNet cannot be had (npm); going on with BlazePose alone, whose keypoints are less "
+            "exact, most of all where people touch."
+        )
+        return SoloDescriber(network)

@@ -1,142 +1,143 @@
-"""Two looks at a person: where the second goes, and which one is believed."""
+"""Two networks on one person: who is asked what, how often, and what is kept of the answers."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from pymafsam.geometry.affine import Window
-from pymafsam.people.describe import (
-    COCO,
-    HIP_PAIR,
-    QUALITY,
-    SHOULDER_PAIR,
-    Describer,
-    Look,
-    agreement,
-    in_picture_axes,
-    whole_person,
-    whole_picture_mask,
-)
-from pymafsam.people.landmarks import CIRCLE, HIPS, SIZE, Reading
+from pymafsam.geometry.joints import BLAZEPOSE33, COCO17
+from pymafsam.people.describe import Describer, own_window
+from pymafsam.people.fusion import merged
+from pymafsam.people.landmarks import SIZE
+from pymafsam.people.looks import COCO
+from pymafsam.people.movenet import CELLS, Heads
 from pymafsam.records import Person
 
-
-def reading(window: Window, **changes) -> Reading:
-    parts = {
-        "window": window,
-        "heat": np.zeros((64, 64, 39), np.float32),
-        "regressed": np.zeros((39, 2)),
-        "visibility": np.ones(39),
-        "presence": 0.9,
-        "world": np.zeros((39, 3)),
-        "mask": np.zeros((SIZE, SIZE), np.float32),
-    }
-    return Reading(**(parts | changes))
+# A standing figure in a window of 64 x 64 cells: row, column of COCO's 17 points.
+FIGURE = {
+    "nose": (14, 32), "left_eye": (13, 33), "right_eye": (13, 31), "left_ear": (14, 34),
+    "right_ear": (14, 30), "left_shoulder": (20, 36), "right_shoulder": (20, 28),
+    "left_elbow": (27, 37), "right_elbow": (27, 27), "left_wrist": (34, 37),
+    "right_wrist": (34, 27), "left_hip": (34, 34), "right_hip": (34, 30), "left_knee": (44, 34),
+    "right_knee": (44, 30), "left_ankle": (54, 34), "right_ankle": (54, 30),
+}  # fmt: skip
+CENTRE = (32, 32)
 
 
-def look(points: np.ndarray) -> Look:
-    return Look(reading(Window((0.0, 0.0), 1.0)), points, np.ones(39), 1.0)
+class MoveNet:
+    """Says that the figure stands in the window, as surely as told."""
+
+    def __init__(self, confidence: float):
+        self.confidence, self.runs, self.figure = confidence, 0, FIGURE
+
+    def __call__(self, seen: np.ndarray) -> Heads:
+        self.runs += 1
+        heat = np.zeros((CELLS, CELLS, 17), np.float32)
+        regressed = np.zeros((CELLS, CELLS, 17, 2), np.float32)
+        for k, name in enumerate(COCO17):
+            heat[(*self.figure[name], k)] = self.confidence
+            regressed[(*CENTRE, k)] = np.subtract(self.figure[name], CENTRE)
+        centre = np.zeros((CELLS, CELLS), np.float32)
+        centre[CENTRE] = 1.0
+        return Heads(
+            heat=heat, offsets=np.zeros_like(regressed), regressed=regressed, centre=centre
+        )
 
 
-@given(st.floats(-3, 3), st.floats(5, 40), st.floats(-50, 50))
-def test_the_second_window_turns_and_grows_with_the_person(angle, radius, shift):
-    up = np.array([np.sin(angle), -np.cos(angle)])
-    hips = np.array([60.0 + shift, 70.0])
-    points = np.zeros((39, 2))
-    points[HIPS], points[CIRCLE] = hips, hips + up * radius
-    points[HIP_PAIR], points[SHOULDER_PAIR] = hips, hips + up * radius / 2
-    window = whole_person(look(points), np.array([50.0, 50.0, 60.0, 70.0]))
-    np.testing.assert_allclose(window.centre, hips)
-    assert window.angle == pytest.approx(angle, abs=1e-9)
-    assert window.side == pytest.approx(max(radius, 6.0) * 2.5)
+class BlazePose:
+    """Says that all points lie in one cell, the middle if not told otherwise."""
 
-
-points17 = st.lists(
-    st.tuples(st.floats(0, 100), st.floats(0, 100), st.floats(0, 1)), min_size=17, max_size=17
-)
-
-
-@settings(deadline=None)
-@given(points17)
-def test_agreement_is_the_mean_strength_that_lies_in_the_box(rows):
-    table = np.array(rows)
-    box = np.array([20.0, 20.0, 60.0, 80.0])
-    inside = [w for x, y, w in rows if 17 <= x <= 63 and 17 <= y <= 83]
-    found = agreement(table[:, :2], table[:, 2], box)
-    assert found == pytest.approx(sum(inside) / 17)
-    assert 0 <= found <= 1
-
-
-def test_metres_turn_with_the_window():
-    world = np.zeros((39, 3))
-    world[0] = [0, -1, 0.5]  # above the hips, as the window sees it
-    turned = in_picture_axes(reading(Window((0.0, 0.0), 1.0, np.pi / 2), world=world))
-    np.testing.assert_allclose(turned[0], [1, 0, 0.5], atol=1e-12)  # the window's up points right
-
-
-@pytest.mark.parametrize("angle", [0.0, 1.1])
-def test_a_mask_returns_to_its_place_in_the_picture(angle):
-    window = Window((40.0, 30.0), 32.0, angle)
-    mask = np.zeros((SIZE, SIZE), np.float32)
-    mask[SIZE // 2 :] = 1.0  # the lower half of the window
-    laid = whole_picture_mask(reading(window, mask=mask), (60, 80))
-    assert laid.shape == (60, 80)
-    y, x = np.mgrid[0:60, 0:80] + 0.5
-    down = (x - 40) * -np.sin(angle) + (y - 30) * np.cos(angle)
-    right = (x - 40) * np.cos(angle) + (y - 30) * np.sin(angle)
-    clear = (np.abs(down) > 1) & (np.abs(np.abs(down) - 16) > 1) & (np.abs(np.abs(right) - 16) > 1)
-    expected = (down > 0) & (down < 16) & (np.abs(right) < 16)
-    np.testing.assert_array_equal(laid[clear], expected[clear])
-
-
-class Two:
-    """A network whose first answer lies in the box; the second, elsewhere if told to."""
-
-    def __init__(self, second_astray: bool):
-        self.second_astray = second_astray
-        self.runs = 0
+    def __init__(self, cell: tuple[int, int] = (32, 32)):
+        self.cell, self.runs = cell, 0
 
     def __call__(self, values: np.ndarray) -> list[np.ndarray]:
         self.runs += 1
-        astray = self.second_astray and self.runs > 1
         heat = np.full((1, 64, 64, 39), -20.0, np.float32)
-        heat[0, 2 if astray else 32, 2 if astray else 32] = 3.0
-        heat[0, 32, 32, HIPS] = heat[0, 20, 32, CIRCLE] = 3.0
+        heat[0, self.cell[0], self.cell[1]] = 3.0
         return [
             np.zeros((1, 195), np.float32),
-            np.array([[0.1 if astray else 0.8]], np.float32),
+            np.array([[0.8]], np.float32),
             np.zeros((1, SIZE, SIZE, 1), np.float32),
             heat,
             np.zeros((1, 117), np.float32),
         ]
 
 
-def described(network: Two, quality: str) -> Person:
-    pixels = np.zeros((100, 100, 3), np.uint8)
-    person = Person(box=np.array([40.0, 40.0, 60.0, 60.0]), score=0.7)
-    (found,) = Describer(network, QUALITY[quality]).describe(pixels, [person])
-    return found
+PIXELS = np.zeros((100, 100, 3), np.uint8)
+PERSON = Person(box=np.array([26.0, 20.0, 74.0, 80.0]), score=0.7)
 
 
-def test_a_second_look_that_strays_from_the_box_is_not_believed():
-    network = Two(second_astray=True)
-    person = described(network, "best")
-    assert network.runs == 3  # the first look, the second and its mirror image
-    assert person.presence == pytest.approx(0.8)
-    assert person.keypoint_score == pytest.approx(0.95, abs=0.01)
+def described(movenet: MoveNet, blazepose: BlazePose, *, thorough: bool = True) -> Person:
+    (person,) = Describer(movenet, blazepose, thorough).describe(PIXELS, [PERSON])
+    return person
 
 
-def test_a_second_look_that_agrees_is_taken():
-    person = described(Two(second_astray=False), "best")
-    assert person.keypoint_score is not None
-    assert person.keypoint_score > 0.4
-    assert person.score == 0.7
-
-
-def test_fast_means_one_run_of_the_network():
-    network = Two(second_astray=False)
-    person = described(network, "fast")
-    assert network.runs == 1
+def test_places_are_movenets_and_the_rest_is_blazeposes():
+    person = described(MoveNet(0.8), BlazePose())
     assert person.keypoints is not None
-    np.testing.assert_allclose(person.keypoints[COCO, :2], 50, atol=1)
+    assert person.keypoint_score == pytest.approx(0.8)
+    assert person.presence == pytest.approx(0.8)
+    # The window is 75 pixels around (50, 50); cell i is at i / 64 of it.
+    nose = 50 - 75 / 2 + 75 / 64 * np.array([32, 14])
+    np.testing.assert_allclose(person.keypoints[BLAZEPOSE33.index("nose"), :2], nose, atol=1e-6)
+    heel = BLAZEPOSE33.index("left_heel")
+    np.testing.assert_array_equal(person.keypoints[heel], person.answers["blazepose33"][heel])
+
+
+def test_the_answers_are_kept_as_they_came():
+    person = described(MoveNet(0.8), BlazePose())
+    assert set(person.answers) == {"coco17", "blazepose33"}
+    np.testing.assert_allclose(person.answers["coco17"][:, 2], 0.8)
+    assert person.answers["blazepose33"][0, 2] == pytest.approx(1 / (1 + np.exp(-3)))
+
+
+def test_whoever_is_clear_is_looked_at_once_by_each_network():
+    movenet = MoveNet(0.8)
+    blazepose = BlazePose()
+    person = described(movenet, blazepose, thorough=False)
+    assert (movenet.runs, blazepose.runs) == (1, 1)
+    assert person.keypoints is not None
+
+
+def test_the_unclear_are_looked_at_mirrored_and_turned():
+    movenet = MoveNet(0.1)
+    described(movenet, BlazePose())
+    assert movenet.runs == 6  # plainly, turned three times, then once more with the mirror image
+    assert described(MoveNet(0.1), BlazePose(), thorough=False).keypoints is not None
+
+
+def test_whoever_lies_is_looked_at_turned():
+    lying = MoveNet(0.8)
+    lying.figure = {name: (column, row) for name, (row, column) in FIGURE.items()}
+    described(lying, BlazePose())
+    assert lying.runs == 6
+
+
+def test_a_look_at_somebody_else_is_taken_again():
+    far_off = BlazePose((2, 2))
+    described(MoveNet(0.8), far_off)
+    assert far_off.runs == 2
+    nearby = BlazePose((2, 2))
+    described(MoveNet(0.8), nearby, thorough=False)
+    assert nearby.runs == 1
+
+
+@given(st.floats(-3, 3), st.floats(5, 40))
+def test_the_own_window_turns_with_the_person_and_holds_all_sure_points(angle, size):
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    upright = np.array([FIGURE[name][::-1] for name in COCO17], float) / 20
+    points = np.column_stack([upright @ turn.T * size, np.full(17, 0.9)])
+    low, high = points[:, :2].min(0), points[:, :2].max(0)
+    window = own_window(points, np.concatenate([low, high]))
+    assert window.angle == pytest.approx(angle, abs=1e-6)
+    away = (points[:, :2] - window.centre) @ np.array([np.cos(angle), np.sin(angle)])
+    assert np.abs(away).max() < window.side / 2
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_surer_points_stay_surer_when_answers_are_merged(one, other):
+    coco = np.zeros((17, 3))
+    coco[:2, 2] = one, other
+    confidence = merged(coco, np.zeros((33, 3)))[COCO[:2], 2]
+    assert (confidence[0] - confidence[1]) * (one - other) >= 0
+    assert ((confidence >= 0) & (confidence <= 1)).all()
