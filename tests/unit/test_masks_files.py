@@ -11,8 +11,7 @@ from PIL import Image
 
 from pymafsam.errors import BadInput, UntrustedFile
 from pymafsam.files import rle
-from pymafsam.masks import files
-from pymafsam.records import Person
+from pymafsam.masks import files, folder
 
 SIZE = (12, 10)
 LEFT = np.zeros((10, 12), bool)
@@ -89,10 +88,10 @@ def write_label_array(folder):
 )
 def test_every_form_gives_the_same_two_people(tmp_path, write):
     write(tmp_path)
-    found = files.open_folder(tmp_path).masks("photos/a.jpg", SIZE)
+    found = folder.open_folder(tmp_path).masks("photos/a.jpg", SIZE)
     assert found is not None
     np.testing.assert_array_equal(found, [LEFT, RIGHT])
-    assert files.open_folder(tmp_path).masks("b.jpg", SIZE) is None
+    assert folder.open_folder(tmp_path).masks("b.jpg", SIZE) is None
 
 
 def test_numbered_files_keep_their_order_beyond_ten(tmp_path):
@@ -100,7 +99,7 @@ def test_numbered_files_keep_their_order_beyond_ten(tmp_path):
         inside = np.zeros((10, 12), bool)
         inside[0, k] = True
         Image.fromarray(inside).save(tmp_path / f"a_person{k}.png")
-    found = files.open_folder(tmp_path).masks("a.jpg", SIZE)
+    found = folder.open_folder(tmp_path).masks("a.jpg", SIZE)
     assert found is not None
     assert [int(np.argmax(one[0])) for one in found] == list(range(12))
 
@@ -170,32 +169,68 @@ def test_colour_pictures_jpegs_and_rubbish_are_refused(tmp_path):
 def test_a_mask_of_another_size_or_an_empty_one_is_named(tmp_path):
     write_labels(tmp_path)
     with pytest.raises(BadInput, match=r"Mask 0 of a\.jpg: the mask is 12 x 10 .* 20 x 10"):
-        files.open_folder(tmp_path).masks("a.jpg", (20, 10))
+        folder.open_folder(tmp_path).masks("a.jpg", (20, 10))
     np.save(tmp_path / "b.npy", np.zeros((1, 10, 12), bool))
     with pytest.raises(BadInput, match="empty"):
-        files.open_folder(tmp_path).masks("b.jpg", SIZE)
+        folder.open_folder(tmp_path).masks("b.jpg", SIZE)
 
 
 def test_a_folder_without_masks_is_refused(tmp_path):
     with pytest.raises(BadInput, match="holds no masks"):
-        files.open_folder(tmp_path)
+        folder.open_folder(tmp_path)
     with pytest.raises(BadInput, match="no folder of masks"):
-        files.open_folder(tmp_path / "none")
+        folder.open_folder(tmp_path / "none")
 
 
-def test_masks_go_to_the_people_they_overlap_most(tmp_path):
+def test_masks_are_people_with_boxes_around_them(tmp_path):
     write_labels(tmp_path)
-    alone = files.open_folder(tmp_path).people("a.jpg", SIZE)
-    assert alone is not None
-    np.testing.assert_array_equal([p.box for p in alone], [[1, 2, 5, 8], [7, 1, 11, 9]])
-    people = [
-        Person(box=np.array([6.0, 0, 12, 10]), score=1.0),
-        Person(box=np.array([0.0, 0, 6, 9]), score=1.0),
-        Person(box=np.array([1.0, 2, 2, 8]), score=1.0),
-    ]
-    right, left, nobody = files.assign(people, [LEFT, RIGHT])
-    assert right is not None
-    assert left is not None
-    np.testing.assert_array_equal([right.inside, left.inside], [RIGHT, LEFT])
-    assert nobody is None
-    assert files.assign(people, []) == [None, None, None]
+    people = folder.open_folder(tmp_path).people("a.jpg", SIZE)
+    assert people is not None
+    np.testing.assert_array_equal([p.box for p in people], [[1, 2, 5, 8], [7, 1, 11, 9]])
+
+
+def write_mask(path, inside):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(inside).save(path)
+
+
+def test_frames_of_a_video_have_the_masks_of_their_number(tmp_path):
+    write_mask(tmp_path / "bear" / "00001.png", LEFT)
+    write_mask(tmp_path / "bear" / "00002.png", RIGHT)
+    masks = folder.open_folder(tmp_path)
+    for name, inside in (("00001", LEFT), ("00002.jpg", RIGHT)):
+        found = masks.masks(f"bear/{name}", SIZE)
+        assert found is not None
+        np.testing.assert_array_equal(found, [inside])
+    both = masks.masks("bear.jpg", SIZE)
+    assert both is not None
+    assert len(both) == 2, "for a picture of that name they are two people"
+
+
+def test_masks_of_pictures_with_one_stem_are_told_apart_by_their_folders(tmp_path):
+    write_mask(tmp_path / "x" / "a.png", LEFT)
+    write_mask(tmp_path / "y" / "a_person0.png", RIGHT)
+    masks = folder.open_folder(tmp_path, ["x/a.jpg", "y/a.jpg"])
+    for name, inside in (("x/a.jpg", LEFT), ("y/a.jpg", RIGHT)):
+        found = masks.masks(name, SIZE)
+        assert found is not None
+        np.testing.assert_array_equal(found, [inside])
+    with pytest.raises(BadInput, match=r"x/a and y/a could all be meant for a\.jpg"):
+        masks.masks("a.jpg", SIZE)
+
+
+def test_names_with_dots_are_not_cut_short(tmp_path):
+    write_mask(tmp_path / "IMG.0001.png", LEFT)
+    write_mask(tmp_path / "IMG.0002.png", RIGHT)
+    found = folder.open_folder(tmp_path).masks("IMG.0002.jpg", SIZE)
+    assert found is not None
+    np.testing.assert_array_equal(found, [RIGHT])
+
+
+def test_two_results_of_one_picture_are_named(tmp_path):
+    content = {"format": "pymafsam-masks/1", "image": "a.jpg", "width": 12, "height": 10}
+    for name in ("one", "two"):
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps({**content, "people": [{"mask": rle.encode(LEFT)}]}))
+    with pytest.raises(BadInput, match=r"one\.json and .*two\.json hold masks of the same picture"):
+        folder.open_folder(tmp_path).masks("a.jpg", SIZE)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pymafsam.errors import BadInput
+from pymafsam.files import rle
 from pymafsam.masks import prompts
 from pymafsam.records import Person, Prompt
 
@@ -77,6 +78,14 @@ def test_prompts_that_make_no_sense_are_refused(prompt, says):
         ({"clicks": [[1, None, 1]]}, '"clicks" wants 3 numbers'),
         ({"mask": {"size": [3, 3], "counts": "x"}}, "3 x 3 pixels, its picture 40 x 30"),
         ({"mask": "nowhere.png"}, "no mask file"),
+        ({"mask": {"size": [30, 40], "counts": [10, 10]}}, "run lengths sum to 20"),
+        ({"mask": [[1, 1, 1e8, 1, 5, 5]]}, "nowhere near the picture"),
+        ({"mask": 5}, "list of polygons"),
+        ({"box": [0, 0, 1e9, 9]}, "outside the picture"),
+        ({"box": ["1", "2", "3", "4"]}, '"box" wants 4 numbers'),
+        ({"box": {"x": 1}}, '"box" wants 4 numbers'),
+        ({"keypoints": [[1e9, 2, 0.5]]}, "far outside the picture"),
+        ({"keypoints": [[[1, 2, 3]]]}, '"keypoints" wants 3 numbers'),
     ],
 )
 def test_json_that_is_no_prompt_is_refused(row, says):
@@ -98,10 +107,11 @@ def test_a_prompts_file_finds_its_pictures_by_path_name_or_stem(tmp_path):
     path = tmp_path / "p.json"
     said = {"a/b.jpg": [Prompt(box=np.array([1.0, 2, 3, 4]))], "c.png": []}
     path.write_text(json.dumps(prompts.file_content(said)))
-    read = prompts.read_file(path)
-    assert prompts.of_picture(read, "a/b.jpg") == [{"box": [1, 2, 3, 4]}]
-    assert prompts.of_picture(read, "elsewhere/c.jpg") == []
-    assert prompts.of_picture(read, "d.jpg") is None
+    given = prompts.read_file(path)
+    (prompt,) = given.prompts("a/b.jpg", SIZE) or ()
+    np.testing.assert_array_equal(prompt.box, [1, 2, 3, 4])
+    assert given.prompts("elsewhere/c.jpg", SIZE) == []
+    assert given.prompts("d.jpg", SIZE) is None
 
 
 def test_coco_annotations_prompt_with_boxes_and_keypoints(tmp_path):
@@ -110,15 +120,33 @@ def test_coco_annotations_prompt_with_boxes_and_keypoints(tmp_path):
     crowd = {"image_id": 7, "bbox": [0, 0, 1, 1], "iscrowd": 1}
     content = {"images": [{"id": 7, "file_name": "a.jpg"}], "annotations": [row, crowd]}
     path.write_text(json.dumps(content))
-    (said,) = prompts.read_file(path)["a.jpg"]
-    prompt = prompts.from_json(said, SIZE)
-    assert prompt.box is not None
+    (prompt,) = prompts.read_file(path).prompts("a.jpg", SIZE) or ()
     np.testing.assert_array_equal(prompt.box, [1, 2, 11, 22])
     np.testing.assert_array_equal(prompt.keypoints, [[5, 6, 1], [0, 0, 0]])
     content["annotations"][0]["image_id"] = 8
     path.write_text(json.dumps(content))
     with pytest.raises(BadInput, match="not a COCO annotation file"):
         prompts.read_file(path)
+
+
+def test_a_mask_file_of_polygons_may_be_named_beside_the_prompts(tmp_path):
+    (tmp_path / "outline.json").write_text(json.dumps([[[5, 5, 20, 5, 20, 25, 5, 25]]]))
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps({"pictures": {"a.jpg": [{"mask": "outline.json"}]}}))
+    (prompt,) = prompts.read_file(path).prompts("a.jpg", SIZE) or ()
+    assert prompt.mask is not None
+    assert prompt.mask.sum() == 15 * 20
+
+
+def test_a_result_of_reconstruct_prompts_with_its_boxes_and_masks(tmp_path):
+    mask = np.zeros((30, 40), bool)
+    mask[5:20, 5:20] = True
+    person = {"box": [4.0, 4, 21, 21], "mask": rle.encode(mask), "score": 0.5}
+    content = {"format": "pymafsam/1", "image": "a.jpg", "people": [person, {"box": [1, 1, 9, 9]}]}
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    first, second = prompts.read_file(tmp_path / "a.json").prompts("a.jpg", SIZE) or ()
+    np.testing.assert_array_equal(first.mask, mask)
+    np.testing.assert_array_equal(second.box, [1, 1, 9, 9])
 
 
 def test_other_json_is_no_prompts_file(tmp_path):

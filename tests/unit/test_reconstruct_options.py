@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pymafsam.cli.reconstruct import read_formats, result_stems
+from pymafsam.cli.reconstruct import read_formats
 from pymafsam.errors import BadUsage
+from pymafsam.files.names import result_stems
 
 names = st.lists(
     st.from_regex(r"(?:[ab]/)?[xyzä ]{1,2}\.(?:jpg|png|mp4)", fullmatch=True), max_size=12

@@ -12,13 +12,14 @@ import numpy as np
 from pymafsam import render
 from pymafsam.cli.mask import FORMS, MaskSave
 from pymafsam.cli.options import progress_bar
-from pymafsam.cli.reconstruct import read_formats, result_stems
+from pymafsam.cli.reconstruct import read_formats
 from pymafsam.cli.saved_masks import in_crop, save_jpeg
 from pymafsam.errors import BadInput, BadUsage, PymafsamError
 from pymafsam.files import frames, lspet
 from pymafsam.files.atomic import check_writable, writing
+from pymafsam.files.names import result_stems, told_apart
 from pymafsam.geometry.boxes import bounds
-from pymafsam.masks import files, load_segmenter, saver2024, store
+from pymafsam.masks import folder, load_segmenter, saver2024, store
 from pymafsam.masks import prompts as prompting
 from pymafsam.records import Frame, Inside, Person, Pixels, Prompt
 
@@ -117,9 +118,10 @@ def _together(segmenter: Any, ready: Sequence[tuple[Frame, Prompt]]) -> list[Any
 def save_pictures(options: MaskSave) -> int:
     """Any pictures, prompted as the options say."""
     job = Job(options=options, forms=read_formats(options.save, FORMS))
-    speaker = Speaker.of(options)
-    sources = frames.find(options.paths)
-    stems = result_stems(source.name for source in sources)
+    sources = told_apart(frames.find(options.paths))
+    names = [source.name for source in sources]
+    speaker = Speaker.of(options, names)
+    stems = result_stems(names)
     check_writable(options.out)
     segmenter = load_segmenter(options.segmenter, threads=options.threads)
     with progress_bar() as progress:
@@ -148,20 +150,19 @@ def save_pictures(options: MaskSave) -> int:
 class Speaker:
     """Turns the options of ``mask save`` into the prompts of a picture."""
 
-    said: dict[str, list[Any]]
-    said_in: Path
+    said: prompting.GivenPrompts | None
     boxes: tuple[np.ndarray, ...]
     clicks: np.ndarray
     inside: np.ndarray
-    masks: files.MaskFolder | None
+    masks: folder.MaskFolder | None
     use: tuple[str, ...]
     minimum: float
     detector: "Detector | None"
     complete: bool
 
     @classmethod
-    def of(cls, options: MaskSave) -> "Speaker":
-        """Read everything once. Raises BadUsage and BadInput for what makes no sense."""
+    def of(cls, options: MaskSave, names: Sequence[str]) -> "Speaker":
+        """Read everything once; ``names`` are the pictures'. Raises BadUsage and BadInput."""
         clicks = [numbers(text, 2, "--click") for text in options.click]
         beside = [numbers(text, 2, "--click-out") for text in options.click_out]
         boxes = tuple(numbers(text, 4, "--box") for text in options.box)
@@ -170,7 +171,7 @@ class Speaker:
                 f"{len(boxes)} boxes and {len(clicks + beside)} clicks: it is not clear whose the "
                 "clicks are.\n  Write a prompts file (--prompts, docs/masks.md)."
             )
-        said = prompting.read_file(options.prompts) if options.prompts else {}
+        said = prompting.read_file(options.prompts, names) if options.prompts else None
         named = bool(boxes or clicks or beside or options.masks)
         detector = None
         if options.complete or not (named or options.prompts):
@@ -179,11 +180,10 @@ class Speaker:
             detector = people.load(options.detector)
         return cls(
             said=said,
-            said_in=options.prompts or Path(),
             boxes=boxes,
             clicks=np.array([*clicks, *beside]).reshape(-1, 2),
             inside=np.array([*[True] * len(clicks), *[False] * len(beside)], bool),
-            masks=files.open_folder(options.masks) if options.masks else None,
+            masks=folder.open_folder(options.masks, names) if options.masks else None,
             use=read_formats(options.use, FOUND),
             minimum=options.min_score,
             detector=detector,
@@ -208,12 +208,9 @@ class Speaker:
 
     def named(self, frame: Frame) -> list[Prompt] | None:
         """What the user said of this picture; None where the detector is to look."""
-        rows = prompting.of_picture(self.said, frame.name)
-        if rows is not None:
-            return [
-                prompting.from_json(row, frame.size, f"Person {k}", self.said_in.parent)
-                for k, row in enumerate(rows)
-            ]
+        prompts = self.said.prompts(frame.name, frame.size) if self.said else None
+        if prompts is not None:
+            return prompts
         masks = self.masks.masks(frame.name, frame.size) if self.masks else []
         if masks is None:
             raise BadInput(f"--masks holds no mask for {frame.name}.")

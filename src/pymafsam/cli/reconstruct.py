@@ -1,23 +1,24 @@
 """``reconstruct``: pictures, folders and videos in, meshes and pictures out."""
 
 import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from pymafsam.cli.options import Flow, progress_bar
 from pymafsam.errors import BadInput, BadUsage, PymafsamError
+from pymafsam.files.names import result_stems, told_apart
 from pymafsam.records import Mask
 from pymafsam.registry import closest
 
 if TYPE_CHECKING:
     from pymafsam.files.frames import Source
-    from pymafsam.masks.files import MaskFolder
+    from pymafsam.masks.folder import MaskFolder
+    from pymafsam.masks.prompts import GivenPrompts
     from pymafsam.people.boxes import GivenBoxes
     from pymafsam.pipeline import Reconstructor
     from pymafsam.records import Frame, Request, Scene
@@ -58,12 +59,12 @@ class Reconstruct(Flow):
 
         if not self.paths:
             raise BadUsage("Which pictures? Give at least one file or folder.")
-        job = Job(options=self, formats=read_formats(self.save, export.EXPORTERS.names()))
-        sources = frames.find(self.paths)
+        formats = read_formats(self.save, export.EXPORTERS.names())
+        job = Job(options=self, formats=formats, sources=told_apart(frames.find(self.paths)))
         if sum(said is not None for said in (self.boxes, self.masks, self.prompts)) > 1:
             raise BadUsage("Give one of --boxes, --prompts and --masks: each says who is meant.")
         check_writable(self.out)
-        return job.run(self.load(), sources)
+        return job.run(self.load())
 
 
 def read_formats(text: str, known: Sequence[str]) -> tuple[str, ...]:
@@ -79,34 +80,22 @@ def read_formats(text: str, known: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def result_stems(names: Iterable[str]) -> list[str]:
-    """What each source's results are called: its name without ending, made unique.
-
-    ``a.jpg`` and ``a.png`` become ``a_jpg`` and ``a_png``; two of the same name get ``-2``.
-    """
-    paths = [PurePosixPath(name) for name in names]
-    shared = Counter(path.with_suffix("") for path in paths)
-    taken: Counter[str] = Counter()
-    stems = []
-    for path in paths:
-        stem = path.with_suffix("").as_posix()
-        if shared[path.with_suffix("")] > 1:
-            stem += f"_{path.suffix[1:]}"
-        taken[stem] += 1
-        stems.append(stem if taken[stem] == 1 else f"{stem}-{taken[stem]}")
-    return stems
-
-
 @dataclass(kw_only=True)
 class Job:
     """One run over many inputs: what is to be read, and what came of it."""
 
     options: Reconstruct
     formats: tuple[str, ...]
+    sources: Sequence["Source"]
     pictures: int = 0
     people: int = 0
     failures: dict[str, str] = field(default_factory=dict)
     empty: list[str] = field(default_factory=list)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """What the sources are called."""
+        return [source.name for source in self.sources]
 
     @cached_property
     def boxes(self) -> "GivenBoxes":
@@ -114,28 +103,28 @@ class Job:
         from pymafsam.people.boxes import read
 
         assert self.options.boxes is not None
-        return read(self.options.boxes)
+        return read(self.options.boxes, self.names)
 
     @cached_property
-    def said(self) -> dict[str, list[Any]]:
+    def prompts(self) -> "GivenPrompts":
         """What --prompts says, read once."""
         from pymafsam.masks import prompts
 
         assert self.options.prompts is not None
-        return prompts.read_file(self.options.prompts)
+        return prompts.read_file(self.options.prompts, self.names)
 
     @cached_property
     def masks(self) -> "MaskFolder":
         """What --masks holds, listed once."""
-        from pymafsam.masks.files import open_folder
+        from pymafsam.masks.folder import open_folder
 
         assert self.options.masks is not None
-        return open_folder(self.options.masks)
+        return open_folder(self.options.masks, self.names)
 
-    def run(self, reconstructor: "Reconstructor", sources: Sequence["Source"]) -> int:
+    def run(self, reconstructor: "Reconstructor") -> int:
         """Everything that can be read is reconstructed and saved; failures are kept by name."""
         with progress_bar() as progress:
-            tracked = progress.track(sources, description="reconstruct")
+            tracked = progress.track(self.sources, description="reconstruct")
             for request, scene in reconstructor.run(self.requests(tracked)):
                 if isinstance(scene, PymafsamError):
                     self.failures[request.frame.name] = str(scene)
@@ -147,9 +136,7 @@ class Job:
         """One of every picture and every frame of a video; what fails is noted, passed over."""
         from pymafsam.files import frames
 
-        sources = list(sources)
-        stems = result_stems(source.name for source in sources)
-        for source, stem in zip(sources, stems, strict=True):
+        for source, stem in zip(sources, result_stems(self.names), strict=True):
             try:
                 for frame in frames.read_source(source):
                     # Frames of a video: <the video's stem>/<6 digits>.
@@ -178,22 +165,21 @@ class Job:
 
     def request(self, frame: "Frame", key: str) -> "Request":
         """The frame, with everybody or whom the options name."""
-        from pymafsam.masks import prompts as prompting
         from pymafsam.records import Request
 
         options = self.options
         if options.boxes is not None:
+            if not self.boxes.names(frame.name):
+                raise BadInput(
+                    f"--boxes {options.boxes} does not name {frame.name}.\n"
+                    "  List it under images; without annotations nobody is meant in it."
+                )
             people = self.boxes.people(frame.name, frame.size)
             return Request(frame=frame, people=tuple(people), key=key)
         if options.prompts is not None:
-            rows = prompting.of_picture(self.said, frame.name)
-            if rows is not None:
-                folder = options.prompts.parent
-                prompts = tuple(
-                    prompting.from_json(row, frame.size, f"Person {k} of {frame.name}", folder)
-                    for k, row in enumerate(rows)
-                )
-                return Request(frame=frame, prompts=prompts, key=key)
+            prompts = self.prompts.prompts(frame.name, frame.size)
+            if prompts is not None:
+                return Request(frame=frame, prompts=tuple(prompts), key=key)
         if options.masks is not None:
             people = self.masks.people(frame.name, frame.size)
             if people is None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,9 @@ import numpy as np
 from jaxtyping import Float
 
 from pymafsam.errors import BadInput
+from pymafsam.files import coco as files
 from pymafsam.files import rle
+from pymafsam.files.json import Field
 from pymafsam.records import Inside
 
 # COCOeval.stats of the keypoint task, in its order.
@@ -28,11 +29,13 @@ class Annotated:
     box: Float[np.ndarray, "4"]
     area: float
     keypoints: Float[np.ndarray, "17 3"]  # third: 0 not labelled, 1 hidden, 2 visible
-    segmentation: Any
+    segmentation: Field | None
 
     def mask(self, size: tuple[int, int]) -> Inside:
         """The annotated outline as pixels; ``size`` is (width, height)."""
-        return rle.decode(self.segmentation, size)
+        if self.segmentation is None:
+            raise BadInput(f"The annotation {self.id} has no outline.")
+        return self.segmentation.decoded(lambda raw: rle.decode(raw, size))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,40 +54,37 @@ def read_annotations(path: Path) -> list[AnnotatedPicture]:
 
     Raises BadInput when the file is not COCO's json.
     """
-    try:
-        content = json.loads(Path(path).read_text())
-        people: dict[int, list[Annotated]] = {picture["id"]: [] for picture in content["images"]}
-        for row in content["annotations"]:
-            if not row.get("iscrowd"):
-                people[row["image_id"]].append(_annotated(row))
-        return [
-            AnnotatedPicture(
-                id=picture["id"],
-                file_name=picture["file_name"],
-                size=(picture["width"], picture["height"]),
-                people=tuple(people[picture["id"]]),
-                complete=bool(picture.get("all_people_annotated", True)),
-            )
-            for picture in content["images"]
-        ]
-    except OSError as error:
-        raise BadInput(f"The annotations {path} cannot be read ({error.strerror}).") from error
-    except (KeyError, TypeError, ValueError) as error:
+    return [_picture(path, picture) for picture in files.read(Path(path))]
+
+
+def _picture(path: Path, picture: files.Picture) -> AnnotatedPicture:
+    if picture.size is None or not isinstance(picture.id, int):
         raise BadInput(
-            f"{path} is not a COCO keypoint annotation file ({type(error).__name__}: {error})."
-        ) from error
+            f"{path} is not a COCO keypoint annotation file: {picture.file_name} has no width and "
+            "height, or an id that is no number."
+        )
+    return AnnotatedPicture(
+        id=picture.id,
+        file_name=picture.file_name,
+        size=picture.size,
+        people=tuple(_annotated(row, picture.id) for row in picture.people),
+        complete=picture.complete,
+    )
 
 
-def _annotated(row: dict[str, Any]) -> Annotated:
-    x, y, width, height = row["bbox"]
-    keypoints = np.asarray(row.get("keypoints", [0] * 51), np.float64).reshape(17, 3)
+def _annotated(row: files.Annotation, image_id: int) -> Annotated:
+    if row.box is None or row.area is None or not isinstance(row.id, int):
+        raise BadInput(f"{row.place} is not COCO's: bbox, area or a whole number as id is missing.")
+    keypoints = np.zeros((17, 3)) if row.keypoints is None else row.keypoints
+    if len(keypoints) != 17:
+        raise BadInput(f"{row.place} has {len(keypoints)} keypoints; COCO's people have 17.")
     return Annotated(
-        id=row["id"],
-        image_id=row["image_id"],
-        box=np.array([x, y, x + width, y + height], np.float64),
-        area=float(row["area"]),
+        id=row.id,
+        image_id=image_id,
+        box=row.box,
+        area=row.area,
         keypoints=keypoints,
-        segmentation=row["segmentation"],
+        segmentation=row.segmentation,
     )
 
 

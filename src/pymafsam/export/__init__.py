@@ -6,7 +6,7 @@
 entry-point group ``pymafsam.exporters``. docs/formats.md describes every file field by field.
 """
 
-from pymafsam.export.exporter import EXPORTERS, Exporter, paths, save, stem_of
+from pymafsam.export.exporter import EXPORTERS, Exporter, paths, save
 from pymafsam.export.results import load, load_json, save_json
 
 __all__ = [
@@ -17,5 +17,4 @@ __all__ = [
     "paths",
     "save",
     "save_json",
-    "stem_of",
 ]

@@ -3,10 +3,10 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from pymafsam.errors import BadUsage
 from pymafsam.files.atomic import writing
+from pymafsam.files.names import stem_of
 from pymafsam.records import Pixels, Scene
 from pymafsam.registry import Table
 
@@ -63,15 +63,3 @@ def save(
 def paths(folder: Path | str, stem: str, formats: Sequence[str]) -> dict[str, Path]:
     """Where ``save`` writes each format. Raises BadUsage for an unknown one."""
     return {name: Path(folder) / f"{stem}{EXPORTERS.load(name).ending}" for name in formats}
-
-
-def stem_of(name: str) -> str:
-    """``holiday/beach 1.jpg`` -> ``holiday/beach 1``; never leads out of a folder."""
-    path = PurePosixPath(name.replace("\\", "/"))
-    parts = [part for part in path.parts if part not in (path.anchor, "..")]
-    if not parts:
-        raise BadUsage(f'A scene called "{name}" has no name to call its files by; give a stem.')
-    inner = PurePosixPath(*parts)
-    # Only endings of pictures are taken off: "Dr. Who" keeps its name.
-    known = 2 <= len(inner.suffix) <= 5 and inner.suffix[1:].isalnum()
-    return (inner.with_suffix("") if known else inner).as_posix()

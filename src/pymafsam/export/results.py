@@ -4,7 +4,6 @@ The format is a contract (docs/formats.md). Numbers are rounded to what moves no
 picture by a hundredth of a pixel.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from jaxtyping import Float
 from pymafsam.body import BodyModel, skin
 from pymafsam.errors import BadInput
 from pymafsam.export.exporter import Exporter
-from pymafsam.files import rle
-from pymafsam.files.fields import Field, lines
+from pymafsam.files import json, rle
+from pymafsam.files.json import Field, lines
 from pymafsam.geometry import rotation
 from pymafsam.records import Body, Camera, Mask, Person, Pose, Scene, WeakCamera
 
@@ -55,21 +54,15 @@ JSON = Exporter(ending=".json", write=save_json)
 
 def load_json(path: Path) -> dict[str, Any]:
     """The document in a file. Raises BadInput for what is not json or not this format."""
-    try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_refuse)
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read ({error.strerror}).") from error
-    except json.JSONDecodeError as error:
-        raise BadInput(
-            f"{path} is not whole json: {error.msg}, line {error.lineno}, column {error.colno}.\n"
-            "  It may have been cut off; write it again with pymafsam reconstruct."
-        ) from error
-    except ValueError as error:  # bad UTF-8 or NaN
-        raise BadInput(f"{path} is not json: {error}.") from error
-    kind = Field(found, str(path)).at("format").text()
+    return _document(path).value
+
+
+def _document(path: Path) -> Field:
+    document = json.read(path)
+    kind = document.at("format").text()
     if kind != FORMAT:
         raise BadInput(f'{path}: the format is "{kind}"; this version reads "{FORMAT}".')
-    return found
+    return document
 
 
 def load(path: Path, model: BodyModel) -> Scene:
@@ -79,7 +72,7 @@ def load(path: Path, model: BodyModel) -> Scene:
     Raises BadInput when a field is missing or wrong, with its place in the file, and when the
     file was written with another body.
     """
-    root = Field(load_json(path), str(path))
+    root = _document(path)
     name = root.at("body").text()
     if name != model.name:
         raise BadInput(f'{path}: made with the body "{name}", but "{model.name}" was given.')
@@ -178,7 +171,3 @@ def _weak(at: Field) -> WeakCamera:
         shift=tuple(at.at("shift").array(2).tolist()),
         crop_box=tuple(at.at("crop_box").array(4).tolist()),
     )
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not a number in json")

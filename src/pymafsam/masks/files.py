@@ -1,21 +1,18 @@
 """Masks made elsewhere: label maps, one PNG per person, COCO json, npy, the 2024 files.
 
-``MaskFolder`` finds the masks of a picture in a folder by the picture's stem.
+``read`` reads one file, whatever its form; ``masks.folder`` finds the files of a picture.
 """
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pymafsam.errors import BadInput
-from pymafsam.files import pickles, rle
-from pymafsam.geometry.boxes import bounds, overlap
-from pymafsam.masks.prompts import check, read_json
-from pymafsam.records import Inside, Mask, Person, Prompt
+from pymafsam.files import json, pickles, rle
+from pymafsam.masks.saver2024 import inside_of
+from pymafsam.records import Inside
 
 PICTURES = frozenset({".png", ".tif", ".tiff", ".bmp", ".gif", ".webp"})
 KNOWN = PICTURES | {".json", ".npy"}
@@ -39,7 +36,7 @@ def read(path: Path, size: tuple[int, int] | None = None) -> list[Inside]:
     if kind == ".npy":
         return _arrays(pickles.read_npy(path), str(path))
     if kind == ".json":
-        return _json(read_json(path), size, str(path))
+        return of_json(json.read(path), size)
     raise BadInput(
         f'{path}: masks are not read from "{kind}" files.\n  Known: {" ".join(sorted(KNOWN))} '
         "(JPEG blurs the values, so it cannot hold a mask)."
@@ -102,8 +99,6 @@ def _picture(path: Path) -> np.ndarray:
 
 def _arrays(value: Any, called: str) -> list[Inside]:
     if isinstance(value, Mapping):
-        from pymafsam.masks.saver2024 import inside_of
-
         return [inside_of(value, called)]
     if (
         not isinstance(value, np.ndarray)
@@ -131,142 +126,31 @@ def _arrays(value: Any, called: str) -> list[Inside]:
     return [layer != 0 for layer in value]
 
 
-def _json(content: Any, size: tuple[int, int] | None, called: str) -> list[Inside]:
-    if isinstance(content, Mapping) and {"people", "width", "height"} <= set(content):
-        size = (int(content["width"]), int(content["height"]))
-        content = [person.get("mask") for person in content["people"]]
-    elif isinstance(content, Mapping) and "counts" in content:
-        content = [content]
-    if not isinstance(content, list):
-        raise BadInput(f"{called}: wanted a list of COCO run lengths or polygons, one per person.")
-    return [decoded(one, size, called) for one in content if one is not None]
-
-
-def decoded(segmentation: Any, size: tuple[int, int] | None, called: str) -> Inside:
-    """One COCO segmentation. Raises BadInput that names ``called``."""
-    if size is None and isinstance(segmentation, Mapping) and "size" in segmentation:
-        height, width = segmentation["size"]
-        size = (int(width), int(height))
-    if size is None:
-        raise BadInput(f"{called} holds polygons; the picture's size is needed to fill them.")
-    try:
-        return rle.decode(segmentation, size)
-    except BadInput as error:
-        raise BadInput(f"{called}: {error}") from error
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MaskFolder:
-    """Masks of many pictures: files by stem, or one COCO json with images and annotations."""
-
-    files: Mapping[str, tuple[Path, ...]]
-    coco: Mapping[str, tuple[Any, ...]]
-
-    def masks(self, name: str, size: tuple[int, int]) -> list[Inside] | None:
-        """The masks of picture ``name`` of ``size`` (width, height); None when there are none.
-
-        Raises BadInput for a mask of another size, an empty one, or a file that cannot be read.
-        """
-        stem = PurePosixPath(name).stem
-        if stem in self.coco:
-            found = [decoded(one, size, f"The masks of {name}") for one in self.coco[stem]]
-        elif stem in self.files:
-            found = [one for path in self.files[stem] for one in read(path, size)]
-        else:
-            return None
-        for k, inside in enumerate(found):
-            check(Prompt(mask=inside), size, f"Mask {k} of {name}")
-        return found
-
-    def people(self, name: str, size: tuple[int, int]) -> list[Person] | None:
-        """The masks as people: a box around each, the mask as detector's mask and as prompt."""
-        found = self.masks(name, size)
-        return None if found is None else [person_of(inside) for inside in found]
-
-
-def open_folder(path: Path) -> MaskFolder:
-    """Masks made elsewhere, in a folder (or one COCO json); nothing but json is read yet.
-
-    Picture ``a.jpg`` has ``a.png``, ``a.npy``, ``a.json``, or one file per person: ``a_0.png``,
-    ``a_person0.png``, ``a/0.png``. Raises BadInput when there is no mask file at all.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise BadInput(f"There is no folder of masks {path}.")
-    files: dict[str, list[Path]] = {}
-    coco: dict[str, tuple[Any, ...]] = {}
-    for file in sorted(path.rglob("*"), key=_natural) if path.is_dir() else [path]:
-        if file.suffix.lower() not in KNOWN or file.name.startswith("."):
-            continue
-        if file.suffix.lower() == ".json" and (dataset := _coco(read_json(file), str(file))):
-            coco.update(dataset)
-        elif file.name != "prompts.json":
-            stem = _stem(file, path)
-            files.setdefault(stem, []).append(file)
-    if not files and not coco:
+def of_json(document: json.Field, size: tuple[int, int] | None) -> list[Inside]:
+    """The masks in a document: a list of COCO segmentations, one alone, or a saved result's."""
+    if document.has("people") and document.has("width") and document.has("height"):
+        size = (document.at("width").whole(), document.at("height").whole())
+        people = document.at("people").items()
+        return [decoded(one.at("mask"), size) for one in people if one.has("mask")]
+    if document.has("counts"):
+        return [decoded(document, size)]
+    if not isinstance(document.value, list):
         raise BadInput(
-            f"The folder {path} holds no masks.\n  Looked for: {' '.join(sorted(KNOWN))}"
+            f"{document.file}: wanted a list of COCO run lengths or polygons, one per person."
         )
-    return MaskFolder(files={stem: _best(found) for stem, found in files.items()}, coco=coco)
+    return [decoded(one, size) for one in document.items() if one.value is not None]
 
 
-def person_of(inside: Inside) -> Person:
-    """A person who is known by a mask only."""
-    return Person(
-        box=bounds(inside), score=1.0, mask=inside, prompt=Prompt(box=bounds(inside), mask=inside)
-    )
+def decoded(segmentation: json.Field, size: tuple[int, int] | None) -> Inside:
+    """One COCO segmentation; ``size`` (width, height) may be unknown for run lengths.
 
-
-def assign(people: Sequence[Person], masks: Sequence[Inside]) -> list[Mask | None]:
-    """Masks made elsewhere given to people found by a detector: best overlap of boxes first.
-
-    Every mask goes to one person at most; below an overlap of 0.1 to nobody.
+    Raises BadInput that names the place.
     """
-    overlaps = np.array([[overlap(p.box, bounds(m)) for m in masks] for p in people])
-    chosen: list[Mask | None] = [None] * len(people)
-    while overlaps.size and overlaps.max() >= 0.1:
-        k, m = np.unravel_index(int(overlaps.argmax()), overlaps.shape)
-        chosen[int(k)] = Mask(inside=masks[int(m)], score=1.0, source="given")
-        overlaps[k, :] = overlaps[:, m] = 0
-    return chosen
-
-
-def _coco(content: Any, called: str) -> dict[str, tuple[Any, ...]] | None:
-    """Stem -> segmentations of a COCO data set; None when it is another json."""
-    if not isinstance(content, Mapping) or not {"images", "annotations"} <= set(content):
-        return None
-    try:
-        stems = {image["id"]: PurePosixPath(image["file_name"]).stem for image in content["images"]}
-        rows: dict[str, list[Any]] = {}
-        for row in content["annotations"]:
-            if row.get("segmentation") and not row.get("iscrowd"):
-                rows.setdefault(stems[row["image_id"]], []).append(row["segmentation"])
-        return {stem: tuple(found) for stem, found in rows.items()}
-    except (KeyError, TypeError, AttributeError) as error:
+    if size is None and not isinstance(segmentation.value, Mapping):
         raise BadInput(
-            f"{called} is not a COCO data set ({type(error).__name__}: {error})."
-        ) from error
-
-
-def _stem(file: Path, folder: Path) -> str:
-    """Whose masks a file holds: its stem without a person's number, or its folder's name."""
-    if file.parent != folder and re.fullmatch(r"(person|mask)?_?\d+", file.stem):
-        return file.parent.name
-    legacy = re.fullmatch(r"masks_(?:fore|back)1?_(.+)", file.stem)
-    return legacy[1] if legacy else re.sub(r"_(person|mask)\d+$", "", file.stem)
-
-
-def _best(found: Sequence[Path]) -> tuple[Path, ...]:
-    """Of several forms of the same masks the most complete: json, else npy, else pictures."""
-    found = [file for file in found if not file.stem.startswith("masks_back")]
-    for kind in (".json", ".npy"):
-        if chosen := [file for file in found if file.suffix.lower() == kind]:
-            return tuple(chosen[:1])
-    return tuple(found)
-
-
-def _natural(path: Path) -> list[Any]:
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path.as_posix())]
+            f"{segmentation.file} holds polygons; the picture's size is needed to fill them."
+        )
+    return segmentation.decoded(lambda raw: rle.decode(raw, size or rle.size_of(raw)))
 
 
 def _listed(values: np.ndarray) -> str:

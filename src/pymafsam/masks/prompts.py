@@ -5,21 +5,22 @@ A prompts file (docs/masks.md) is json: ``{"format": "pymafsam-prompts/1", "pict
 "mask": RLE or polygons or the name of a mask file beside it}]}}``; one entry per person.
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pymafsam.errors import BadInput
-from pymafsam.files import rle
+from pymafsam.files import coco, json, rle
+from pymafsam.files.names import ByPicture
 from pymafsam.geometry.boxes import bounds, overlap
-from pymafsam.records import Person, Prompt
+from pymafsam.masks.checks import check, share_in
+from pymafsam.masks.files import read_one
+from pymafsam.records import Inside, Person, Prompt
 
 FORMAT = "pymafsam-prompts/1"
-DISAGREE = 0.1  # a prompt whose mask lies less than this in its box is a mistake
 OWN = 0.3  # a detector's mask that lies less than this in the person's box is somebody else's
 SAME = 0.6  # overlap above which two masks are of the same person
 ROOM = 0.03  # of the box's sides, by which keypoints may lie beside it
@@ -81,81 +82,9 @@ def _own_keypoints(person: Person, box: np.ndarray) -> np.ndarray | None:
 
 
 def _own_mask(person: Person, box: np.ndarray) -> np.ndarray | None:
-    if person.mask is None or not person.mask.any() or _share(person.mask, box) < OWN:
+    if person.mask is None or not person.mask.any() or share_in(person.mask, box) < OWN:
         return None
     return person.mask
-
-
-def _share(mask: np.ndarray, box: np.ndarray) -> float:
-    """How much of a mask lies in a box."""
-    rows, columns = np.nonzero(mask)
-    x0, y0, x1, y1 = box
-    within = (columns + 0.5 > x0) & (columns + 0.5 < x1) & (rows + 0.5 > y0) & (rows + 0.5 < y1)
-    return float(within.mean())
-
-
-def check(prompt: Prompt, size: tuple[int, int], who: str = "The prompt") -> Prompt:
-    """The prompt itself when it makes sense on a picture of ``size`` (width, height).
-
-    Raises BadInput for a click outside the picture, a box without area or beside the picture, an
-    empty mask, a mask of another size, and a mask that does not meet its box.
-    """
-    width, height = size
-    if prompt.clicks is not None:
-        for x, y in prompt.clicks:
-            if not (0 <= x <= width and 0 <= y <= height):
-                raise BadInput(
-                    f"{who}: the click at ({x:g}, {y:g}) lies outside the picture, which is "
-                    f"{width} x {height} pixels.\n  Clicks are x,y from the top left corner."
-                )
-        if prompt.inside is not None and len(prompt.inside) != len(prompt.clicks):
-            raise BadInput(
-                f"{who}: {len(prompt.clicks)} clicks but {len(prompt.inside)} labels; "
-                "give one label per click."
-            )
-    if prompt.box is not None:
-        _check_box(np.asarray(prompt.box, float), size, who)
-    if prompt.mask is not None:
-        _check_mask(prompt, size, who)
-    return prompt
-
-
-def _check_box(box: np.ndarray, size: tuple[int, int], who: str) -> None:
-    x0, y0, x1, y1 = box
-    shown = f"{x0:g}, {y0:g}, {x1:g}, {y1:g}"
-    if not np.isfinite(box).all() or x1 <= x0 or y1 <= y0:
-        raise BadInput(
-            f"{who}: the box {shown} holds nothing.\n"
-            "  Boxes are x0,y0,x1,y1: left, top, right, bottom in pixels."
-        )
-    if x0 >= size[0] or y0 >= size[1] or x1 <= 0 or y1 <= 0:
-        raise BadInput(
-            f"{who}: the box {shown} lies outside the picture, which is {size[0]} x {size[1]} "
-            "pixels."
-        )
-
-
-def _check_mask(prompt: Prompt, size: tuple[int, int], who: str) -> None:
-    mask = prompt.mask
-    assert mask is not None
-    if mask.shape != (size[1], size[0]):
-        raise BadInput(
-            f"{who}: the mask is {mask.shape[1]} x {mask.shape[0]} pixels, its picture "
-            f"{size[0]} x {size[1]}.\n  Make it from this very picture, or scale it to its size."
-        )
-    if not mask.any():
-        raise BadInput(f"{who}: the mask is empty. Leave the mask out, or mark some pixels.")
-    if prompt.box is None:
-        return
-    x0, y0, x1, y1 = prompt.box
-    share = _share(mask, np.asarray(prompt.box, float))
-    if share < DISAGREE:
-        found = ", ".join(f"{value:g}" for value in bounds(mask))
-        raise BadInput(
-            f"{who}: box and mask disagree: {100 * share:.0f} % of the mask (which spans "
-            f"{found}) lies in the box {x0:g}, {y0:g}, {x1:g}, {y1:g}.\n"
-            "  One of them means somebody else: leave one out, or mend it."
-        )
 
 
 def to_json(prompt: Prompt) -> dict[str, Any]:
@@ -184,7 +113,9 @@ def from_json(
     Raises BadInput for anything that is not a prompt, and what ``check`` raises.
     """
     if not isinstance(row, Mapping):
-        raise BadInput(f'{who}: wanted an object such as {{"box": [...]}}, found {_short(row)}.')
+        raise BadInput(
+            f'{who}: wanted an object such as {{"box": [...]}}, found {json.shown(row)}.'
+        )
     if unknown := set(row) - KEYS:
         raise BadInput(
             f"{who}: unknown word {', '.join(sorted(unknown))}. Known: {', '.join(sorted(KEYS))}."
@@ -212,13 +143,11 @@ def from_json(
     )
 
 
-def _mask(value: Any, size: tuple[int, int], who: str, folder: Path | None) -> Any:
+def _mask(value: Any, size: tuple[int, int], who: str, folder: Path | None) -> Inside | None:
     if value is None:
         return None
     if isinstance(value, str):
-        from pymafsam.masks.files import read_one
-
-        return read_one((folder or Path()) / value)
+        return read_one((folder or Path()) / value, size)
     try:
         return rle.decode(value, size)
     except BadInput as error:
@@ -230,80 +159,79 @@ def _numbers(row: Mapping[str, Any], key: str, width: int, who: str) -> np.ndarr
     if row.get(key) is None:
         return None
     try:
-        array = np.array(row[key], dtype=np.float64)
-        if array.size == 0:
-            array = array.reshape(0, width)
-        if array.ndim == 2 and array.shape[1] == width and np.isfinite(array).all():
-            return array
-    except (TypeError, ValueError):
-        pass
-    raise BadInput(f'{who}: "{key}" wants {width} numbers each, found {_short(row[key])}.')
+        return json.Field(row[key], who).array(None, width)
+    except BadInput as error:
+        found = json.shown(row[key])
+        raise BadInput(f'{who}: "{key}" wants {width} numbers each, found {found}.') from error
 
 
-def read_json(path: Path) -> Any:
-    """The content of a json file. Raises BadInput that names line and column of what is broken."""
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read ({error.strerror}).") from error
-    except json.JSONDecodeError as error:
-        raise BadInput(
-            f"{path} is not json: {error.msg} at line {error.lineno}, column {error.colno}."
-        ) from error
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise BadInput(f"{path} is not json ({type(error).__name__}).") from error
+@dataclass(frozen=True, slots=True)
+class GivenPrompts:
+    """Who is meant in which picture, by json values that become prompts with its size."""
+
+    path: Path
+    rows: ByPicture[tuple[Any, ...]]
+
+    def prompts(self, name: str, size: tuple[int, int]) -> list[Prompt] | None:
+        """One prompt per person of the picture ``name``, checked; None when it is not listed.
+
+        ``size`` is (width, height). Raises BadInput for what is no prompt or makes no sense on
+        this picture, and where the file could mean several pictures.
+        """
+        rows = self.rows.find(name)
+        if rows is None:
+            return None
+        return [
+            from_json(row, size, f"{self.path}: person {k} of {name}", self.path.parent)
+            for k, row in enumerate(rows)
+        ]
 
 
-def read_file(path: Path) -> dict[str, list[Any]]:
-    """Picture name -> its people's prompts as json values, of a prompts file or a saved result.
+def read_file(path: Path, pictures: Sequence[str] = ()) -> GivenPrompts:
+    """A prompts file, a saved result, or COCO annotations (boxes and keypoints).
 
-    The values become prompts with ``from_json`` once the picture's size is known. Raises BadInput.
+    ``pictures`` are the names of those it will be asked for, as far as they are known. Raises
+    BadInput.
     """
-    content = read_json(path)
-    if isinstance(content, Mapping) and "people" in content and "image" in content:
-        people = content["people"]
-        if isinstance(people, list) and all(isinstance(p, Mapping) for p in people):
-            return {str(content["image"]): [p.get("prompt", {}) for p in people]}
-    if isinstance(content, Mapping) and {"images", "annotations"} <= set(content):
-        return _of_coco(content, path)
-    pictures = content.get("pictures") if isinstance(content, Mapping) else None
+    document = json.read(path)
+    rows = {name: tuple(people) for name, people in _rows(document, path).items()}
+    return GivenPrompts(Path(path), ByPicture(where=str(path), things=rows, pictures=pictures))
+
+
+def _rows(document: json.Field, path: Path) -> dict[str, list[Any]]:
+    """Picture name -> its people's prompts as json values."""
+    if document.has("people") and document.has("image"):
+        people = document.at("people").items()
+        return {document.at("image").text(): [_of_result(person) for person in people]}
+    if coco.is_coco(document):
+        return {
+            picture.file_name: [_of_annotation(row) for row in picture.people]
+            for picture in coco.pictures(document)
+        }
+    pictures = document.value.get("pictures") if isinstance(document.value, Mapping) else None
     if not isinstance(pictures, Mapping) or not all(isinstance(p, list) for p in pictures.values()):
         raise BadInput(
             f'{path} is not a prompts file: wanted {{"format": "{FORMAT}", "pictures": {{"name": '
-            f"[...]}}}}, found {_short(content)}.\n  docs/masks.md shows one."
+            f"[...]}}}}, found {json.shown(document.value)}.\n  docs/masks.md shows one."
         )
-    return {str(name): list(people) for name, people in pictures.items()}
+    return {str(name): people for name, people in pictures.items()}
 
 
-def _of_coco(content: Mapping[str, Any], path: Path) -> dict[str, list[Any]]:
-    """Boxes and labelled keypoints of COCO annotations as prompts."""
-    try:
-        names = {image["id"]: str(image["file_name"]) for image in content["images"]}
-        people: dict[str, list[Any]] = {name: [] for name in names.values()}
-        for row in content["annotations"]:
-            if row.get("iscrowd"):
-                continue
-            x, y, width, height = map(float, row["bbox"])
-            said: dict[str, Any] = {"box": [x, y, x + width, y + height]}
-            if row.get("keypoints"):
-                triples = np.reshape(np.array(row["keypoints"], float), (-1, 3))
-                said["keypoints"] = [[px, py, float(seen > 0)] for px, py, seen in triples]
-            people[names[row["image_id"]]].append(said)
-        return people
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadInput(
-            f"{path} is not a COCO annotation file ({type(error).__name__}: {error})."
-        ) from error
+def _of_result(person: json.Field) -> Any:
+    """What was prompted (masks' results), or what came of it (``reconstruct``'s)."""
+    if person.has("prompt"):
+        return person.at("prompt").value
+    return {key: person.at(key).value for key in ("box", "mask") if person.has(key)}
 
 
-def of_picture(said: Mapping[str, list[Any]], name: str) -> list[Any] | None:
-    """The people said for picture ``name``, by its path, its file name or its stem."""
-    path = PurePosixPath(name)
-    for key in (name, path.name, path.stem):
-        if key in said:
-            return said[key]
-    stems = {PurePosixPath(key).stem: people for key, people in said.items()}
-    return stems.get(path.stem)
+def _of_annotation(row: coco.Annotation) -> dict[str, Any]:
+    """Box and labelled keypoints as a prompt's json values."""
+    if row.box is None:
+        raise BadInput(f'{row.place} has no "bbox" to prompt with.')
+    said: dict[str, Any] = {"box": row.box.tolist()}
+    if row.keypoints is not None and len(row.keypoints):
+        said["keypoints"] = [[x, y, float(seen > 0)] for x, y, seen in row.keypoints.tolist()]
+    return said
 
 
 def file_content(pictures: Mapping[str, Sequence[Prompt]]) -> dict[str, Any]:
@@ -316,8 +244,3 @@ def file_content(pictures: Mapping[str, Sequence[Prompt]]) -> dict[str, Any]:
 
 def _rounded(values: Any) -> list[float]:
     return [round(float(value), 2) for value in values]
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -3,16 +3,14 @@
 ``<stem>.json`` is written last: where it exists, the picture is done.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pymafsam.errors import BadInput
-from pymafsam.files import rle
+from pymafsam.files import json, rle
 from pymafsam.files.atomic import writing
 from pymafsam.masks import prompts as prompting
 from pymafsam.records import Inside, Mask, Prompt
@@ -49,36 +47,33 @@ def save_json(segmented: Segmented, path: Path) -> None:
         ],
     }
     with writing(path) as temporary:
-        temporary.write_text(json.dumps(content), encoding="utf-8")
+        json.write(content, temporary)
 
 
 def load_json(path: Path) -> Segmented:
     """The inverse of ``save_json``. Raises BadInput for anything else."""
-    content = prompting.read_json(path)
-    try:
-        if content["format"] != FORMAT:
-            raise BadInput(f'{path} has the format "{content["format"]}", wanted "{FORMAT}".')
-        size = (int(content["width"]), int(content["height"]))
-        people: list[dict[str, Any]] = content["people"]
-        return Segmented(
-            name=str(content["image"]),
-            size=size,
-            segmenter=str(content["segmenter"]),
-            prompts=tuple(prompting.from_json(p["prompt"], size, str(path)) for p in people),
-            masks=tuple(_mask(p, size, str(content["segmenter"])) for p in people),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadInput(
-            f"{path} does not hold masks as `pymafsam mask save` writes them "
-            f"({type(error).__name__}: {error})."
-        ) from error
+    document = json.read(path)
+    if (found := document.at("format").text()) != FORMAT:
+        raise BadInput(f'{path} has the format "{found}", wanted "{FORMAT}".')
+    size = (document.at("width").whole(), document.at("height").whole())
+    segmenter = document.at("segmenter").text()
+    people = list(document.at("people").items())
+    return Segmented(
+        name=document.at("image").text(),
+        size=size,
+        segmenter=segmenter,
+        prompts=tuple(
+            prompting.from_json(p.at("prompt").value, size, f"{path}: {p.place}") for p in people
+        ),
+        masks=tuple(_mask(person, size, segmenter) for person in people),
+    )
 
 
-def _mask(person: dict[str, Any], size: tuple[int, int], segmenter: str) -> Mask | None:
-    if person["mask"] is None:
+def _mask(person: json.Field, size: tuple[int, int], segmenter: str) -> Mask | None:
+    if not person.has("mask"):
         return None
-    inside = rle.decode(person["mask"], size)
-    return Mask(inside=inside, score=float(person["score"]), source=segmenter)
+    inside = person.at("mask").decoded(lambda raw: rle.decode(raw, size))
+    return Mask(inside=inside, score=person.at("score").number(), source=segmenter)
 
 
 def save_png(inside: Inside, path: Path) -> None:

@@ -10,7 +10,8 @@ from PIL import Image
 
 from pymafsam import body, export
 from pymafsam.errors import BadInput, BadUsage
-from pymafsam.files.fields import lines
+from pymafsam.files.json import lines
+from pymafsam.files.names import stem_of
 from pymafsam.geometry.camera import picture_camera
 from pymafsam.records import Mask, Person, Pose, Scene
 
@@ -82,10 +83,12 @@ def test_files_are_named_after_their_picture(scene, tmp_path):
         ("../../x.png", "x"),
         ("C:\\a\\b.JPEG", "C:/a/b"),
         ("Dr. Who", "Dr. Who"),
+        ("IMG.0001.jpg", "IMG.0001"),
+        ("IMG.0001", "IMG.0001"),
     ],
 )
 def test_a_stem_keeps_folders_and_stays_below_the_results(name, stem):
-    assert export.stem_of(name) == stem
+    assert stem_of(name) == stem
 
 
 def test_a_scene_without_people_is_written_in_every_format(empty, tmp_path):

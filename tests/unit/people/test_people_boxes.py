@@ -39,13 +39,16 @@ def test_a_picture_is_found_without_its_folders_where_that_is_one_only(tmp_path)
     assert len(given.people("elsewhere/photo.jpg", (100, 80))) == 1
     twice = one()
     twice["images"] = [*IMAGES, {"id": 9, "file_name": "b/photo.jpg"}]
-    assert written(tmp_path, twice).people("photo.jpg", (100, 80)) == []
+    with pytest.raises(BadInput, match=r"a/photo\.jpg and b/photo\.jpg could all be meant"):
+        written(tmp_path, twice).people("photo.jpg", (100, 80))
 
 
 def test_pictures_without_boxes_and_unknown_ones_have_nobody(tmp_path):
     given = written(tmp_path, one())
     assert given.people("empty.jpg", (100, 80)) == []
     assert given.people("other.jpg", (100, 80)) == []
+    assert given.names("empty.jpg")
+    assert not given.names("other.jpg")
 
 
 def test_crowds_and_other_categories_are_passed_over(tmp_path):
@@ -72,12 +75,43 @@ def test_a_box_outside_its_picture_is_named(tmp_path):
         (one(bbox=[1, 2, 3]), r"annotations\[0\]: bbox is not"),
         (one(bbox="wide"), r"annotations\[0\]: bbox is not"),
         (one(bbox=[1, 2, 0, 5]), "is empty"),
-        (one(bbox=[1, 2, float("nan"), 5]), "is empty"),
+        ('{"images": [{"id": NaN}], "annotations": []}', "NaN is not a number"),
+        (one(bbox=[1, 2, 1e308, 5]), "lies in no picture"),
+        (one(bbox=[1, 2, True, "5"]), "bbox is not"),
+        (one(bbox=None), "bbox is not"),
+        (one(score="high"), r'"annotations\[0\].score" is "high", not a number'),
+        (one(score=-1), "score.*a number from 0 to 1"),
+        (one(track_id="left"), "track_id.*a whole number"),
+        (one(iscrowd="no"), "iscrowd.*true or false"),
+        (one(image_id=[7]), "image_id.*a whole number or text"),
+        (one(image_id={}), "image_id.*a whole number or text"),
+        (one(category_id=[1]), "category_id.*a whole number or text"),
+        (one() | {"images": 5}, '"images" is 5, not a list'),
+        (one() | {"annotations": {}}, '"annotations" is {}, not a list'),
+        (one() | {"annotations": [3]}, "names no image"),
+        (one() | {"categories": 3}, '"categories" is 3, not a list'),
+        (one() | {"images": [{"id": [7], "file_name": "a.jpg"}]}, "a whole number or text"),
+        (one() | {"images": [{"id": 7, "file_name": 3}]}, "file_name.*a string"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"images": ' + "9" * 5000 + ', "annotations": []}', "is not json"),
+        ("", "line 1, column 1"),
     ],
 )
 def test_a_faulty_file_is_told_where_and_why(tmp_path, content, sentence):
     with pytest.raises(BadInput, match=sentence):
         written(tmp_path, content)
+
+
+def test_categories_may_be_null_or_odd(tmp_path):
+    for categories in (None, [], [{}, {"id": 1}], [{"name": "cat"}]):
+        given = written(tmp_path, one() | {"categories": categories})
+        assert len(given.people("photo.jpg", (100, 80))) == 1
+
+
+def test_a_byte_order_mark_does_not_matter(tmp_path):
+    path = tmp_path / "people.json"
+    path.write_text(json.dumps(one()), encoding="utf-8-sig")
+    assert boxes.read(path).names("a/photo.jpg")
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -1,8 +1,9 @@
-"""Values in a json document: read with their place named when they are wrong; written by rows."""
+"""Json documents: read with the place named of what is wrong in them; written by rows."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
@@ -10,6 +11,36 @@ import numpy as np
 from pymafsam.errors import BadInput
 
 T = TypeVar("T")
+
+# No list of people or pictures comes near it; a file of this size is a trap or the wrong one.
+MOST_BYTES = 2_000_000_000
+
+
+def read(path: Path) -> "Field":
+    """The document in a file. Raises BadInput that names line and column of what is broken."""
+    path = Path(path)
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise BadInput(f"{path} has more than {MOST_BYTES:_} bytes; it was not read.")
+        # utf-8-sig: editors on Windows write a byte order mark, which json does not know.
+        found = json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_refuse)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}).") from error
+    except json.JSONDecodeError as error:
+        raise BadInput(
+            f"{path} is not json: {error.msg} at line {error.lineno}, column {error.colno}.\n"
+            "  If it was cut off, copy or write it again."
+        ) from error
+    except RecursionError as error:
+        raise BadInput(f"{path} is not json as it is meant: it is nested too deeply.") from error
+    except (ValueError, MemoryError) as error:  # bad UTF-8, NaN, numbers of 5000 digits
+        raise BadInput(f"{path} is not json: {error}.") from error
+    return Field(found, str(path))
+
+
+def write(content: Any, path: Path) -> None:
+    """Plain values as strict json in UTF-8, on one line."""
+    path.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +91,15 @@ class Field:
         """The value, a finite number."""
         return float(self.array())
 
+    def between(self, low: float, high: float) -> float:
+        """The value, a number of that range."""
+        found = self.number()
+        return found if low <= found <= high else self.wrong(f"a number from {low:g} to {high:g}")
+
+    def flag(self) -> bool:
+        """The value, true or false; COCO writes 1 and 0."""
+        return bool(self.value) if self.value in (0, 1) else self.wrong("true or false")
+
     def array(self, *shape: int | None) -> np.ndarray:
         """The value, finite numbers of that shape (None: any length), as float64."""
         wanted = " x ".join("n" if length is None else str(length) for length in shape)
@@ -67,7 +107,7 @@ class Field:
         try:
             found = np.array(self.value)
             plain = found.dtype.kind in "iuf" or found.size == 0
-        except ValueError:
+        except (ValueError, OverflowError):
             self.wrong(wanted)
         if found.size == 0 and None in shape:
             found = np.zeros([length or 0 for length in shape])
@@ -87,9 +127,14 @@ class Field:
 
     def wrong(self, wanted: str) -> NoReturn:
         """Raise BadInput that says what was wanted here and what was found."""
-        found = json.dumps(self.value)
-        found = found if len(found) <= 60 else f"{found[:57]}..."
-        raise BadInput(f'{self.file}: "{self.place or "the document"}" is {found}, not {wanted}.')
+        place = f'"{self.place}"' if self.place else "the document"
+        raise BadInput(f"{self.file}: {place} is {shown(self.value)}, not {wanted}.")
+
+
+def shown(value: Any) -> str:
+    """A value as json, cut short: for messages."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def lines(value: Any, indent: str = "") -> str:
@@ -101,3 +146,7 @@ def lines(value: Any, indent: str = "") -> str:
     if isinstance(value, list) and any(isinstance(item, list | Mapping) for item in value):
         return "[\n" + ",\n".join(inner + lines(v, inner) for v in value) + f"\n{indent}]"
     return json.dumps(value, allow_nan=False)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not a number in json")
