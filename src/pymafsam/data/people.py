@@ -22,7 +22,7 @@ from pymafsam.files.frames import read_picture
 from pymafsam.geometry import affine, rotation
 from pymafsam.geometry.affine import Affine, Square
 from pymafsam.geometry.joints import LAYOUTS
-from pymafsam.masks.files import MaskFolder
+from pymafsam.masks.folder import MaskFolder
 from pymafsam.records import Inside, Pixels
 
 BETAS = 10
