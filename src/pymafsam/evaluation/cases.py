@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pymafsam.files import rle
-from pymafsam.files.fields import Field
+from pymafsam.files.json import Field
 from pymafsam.records import Frame, Inside, Person
 
 PIXEL_DIGITS, METRIC_DIGITS = 3, 6

@@ -14,7 +14,7 @@ from typing import Any
 from pymafsam.errors import BadInput
 from pymafsam.evaluation import cases
 from pymafsam.evaluation.cases import Answer
-from pymafsam.files.fields import Field
+from pymafsam.files.json import Field
 
 PATTERN = "predictions*.jsonl"
 
