@@ -206,8 +206,23 @@ class WeakCamera:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What a result was made of, and how: with it a result can be known to be stale.
+
+    ``size`` (bytes) and ``modified`` (nanoseconds) are those of the input file.
+    """
+
+    options: Mapping[str, str]
+    size: int
+    modified: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """Everybody in one picture, before one camera; ``pixels`` when it is to be drawn on."""
+    """Everybody in one picture, before one camera; ``pixels`` when it is to be drawn on.
+
+    ``origin``: what it was made of, where that is known (the command line does).
+    """
 
     name: str
     index: int
@@ -216,6 +231,7 @@ class Scene:
     body_name: str
     faces: Int[np.ndarray, "faces 3"]
     pixels: Pixels | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

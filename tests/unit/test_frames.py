@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pymafsam.errors import BadInput
-from pymafsam.files import frames
+from pymafsam.files import frames, made, pictures
 
 
 @pytest.fixture
@@ -192,3 +192,23 @@ def test_a_video_that_is_none_is_refused(tmp_path):
     (tmp_path / "a.mp4").write_text("hello")
     with pytest.raises(BadInput, match=r"a\.mp4"):
         list(frames.read(tmp_path / "a.mp4"))
+
+
+def test_linked_folders_are_searched_and_circles_end(tmp_path):
+    folder, elsewhere = tmp_path / "photos", tmp_path / "elsewhere"
+    for path in (folder, elsewhere):
+        path.mkdir()
+    Image.new("RGB", (8, 8)).save(elsewhere / "a.png")
+    (folder / "linked").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(folder)
+    assert [source.name for source in frames.find([folder])] == ["linked/a.png"]
+
+
+def test_results_among_the_pictures_are_no_inputs(tmp_path):
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.jpg")
+    pictures.write_jpeg(pixels, tmp_path / "a_overlay.jpg", made.mark("reconstruct"))
+    pictures.write_png(pixels, tmp_path / "a_side.png", made.mark("reconstruct"))
+    assert [source.name for source in frames.find([tmp_path])] == ["a.jpg"]
+    named = frames.find([tmp_path / "a_overlay.jpg"])
+    assert [source.name for source in named] == ["a_overlay.jpg"], "who is named is meant"

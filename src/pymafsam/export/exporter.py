@@ -5,11 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pymafsam.files import made
 from pymafsam.files.atomic import writing
 from pymafsam.files.names import stem_of
 from pymafsam.records import Pixels, Scene
 from pymafsam.registry import Table
 
+MAKER = "reconstruct"  # the verb that scenes are saved by
 EXPORTERS = Table(
     kind="exporter",
     rows={
@@ -35,6 +37,11 @@ class Exporter:
     write: Callable[[Scene, Path], None]
 
 
+def mark_of(scene: Scene) -> str:
+    """The mark that every file of a scene carries (``files.made``)."""
+    return made.mark(MAKER, scene.origin)
+
+
 def save(
     scene: Scene,
     folder: Path | str,
@@ -47,13 +54,15 @@ def save(
     Files are called ``<stem><ending>``; without ``stem`` by the picture's name less its ending
     (folders in it are kept below ``folder``). ``pixels`` is the picture to draw on when the scene
     does not hold it. Raises BadUsage for an unknown format and for a picture without pixels,
-    BadInput when the folder cannot be written.
+    BadInput when the folder cannot be written and when a file that pymafsam did not make is in
+    the way.
     """
     if pixels is not None:
         scene = dataclasses.replace(scene, pixels=pixels)
     chosen = {name: EXPORTERS.load(name) for name in formats}
     stem = stem_of(scene.name) if stem is None else stem
     written = paths(folder, stem, formats)
+    made.Outputs(maker=MAKER).claim(written.values(), stem)
     for name, exporter in chosen.items():
         with writing(written[name]) as temporary:
             exporter.write(scene, temporary)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from pymafsam.export.exporter import Exporter
+from pymafsam.export.exporter import Exporter, mark_of
 from pymafsam.export.obj import y_up
 from pymafsam.records import Scene
 from pymafsam.render import colours_of, vertex_normals
@@ -82,7 +82,7 @@ def _document(scene: Scene, buffer: Buffer) -> dict[str, Any]:
     people = [{"name": f"person_{k + 1}", "mesh": k} for k in range(len(meshes))]
     nodes = [{"name": "photograph", "camera": 0}, *people]
     document = {
-        "asset": {"version": "2.0", "generator": "pymafsam"},
+        "asset": {"version": "2.0", "generator": mark_of(scene)},
         "scene": 0,
         "scenes": [{"name": scene.name, "nodes": list(range(len(nodes)))}],
         "nodes": nodes,

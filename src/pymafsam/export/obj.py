@@ -5,21 +5,22 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from pymafsam.export.exporter import Exporter
+from pymafsam.export.exporter import Exporter, mark_of
 from pymafsam.records import Scene
 from pymafsam.render import vertex_normals
 
 HEADER = """\
-# pymafsam: {people} people in {name}
+# {people} people in {name}, {mark}
 # Metres, y up, the camera at the origin looking along -z (camera axes turned by pi about x).
 """
 
 
 def write_obj(scene: Scene, path: Path) -> None:
     """Vertices with smooth normals, and triangles of objects ``person_1``, ``person_2`` ..."""
-    name = scene.name.replace("\n", " ")
+    # Names of files may hold what no text may: line ends, bytes that are no UTF-8.
+    name = " ".join(scene.name.encode("utf-8", "replace").decode().split())
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(HEADER.format(people=len(scene.bodies), name=name))
+        file.write(HEADER.format(people=len(scene.bodies), name=name, mark=mark_of(scene)))
         for number, body in enumerate(scene.bodies):
             vertices = y_up(body.mesh.vertices + body.translation)
             normals = vertex_normals(vertices, scene.faces)

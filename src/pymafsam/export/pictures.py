@@ -3,11 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from PIL import Image
-
 from pymafsam import render
 from pymafsam.errors import BadUsage
-from pymafsam.export.exporter import Exporter
+from pymafsam.export.exporter import Exporter, mark_of
+from pymafsam.files import pictures
 from pymafsam.records import Scene
 
 LEAST_DRAWN = 0.3  # of a body's score: below it most bodies are hands, reflections or half people
@@ -25,13 +24,13 @@ def write_overlay(scene: Scene, path: Path) -> None:
             f'The picture format draws on the photograph, and "{scene.name}" comes without it.\n'
             "  Give its pixels: save(scene, folder, formats, pixels=...)."
         )
-    picture = Image.fromarray(render.overlay(scene.pixels, drawn(scene)))
-    picture.save(path, format="JPEG", quality=93, subsampling=0)
+    pixels = render.overlay(scene.pixels, drawn(scene))
+    pictures.write_jpeg(pixels, path, mark_of(scene), quality=93)
 
 
 def write_side(scene: Scene, path: Path) -> None:
     """The bodies seen from the side."""
-    Image.fromarray(render.side_view(drawn(scene))).save(path, format="PNG", compress_level=4)
+    pictures.write_png(render.side_view(drawn(scene)), path, mark_of(scene), level=4)
 
 
 OVERLAY = Exporter(ending="_overlay.jpg", write=write_overlay)

@@ -13,8 +13,8 @@ from jaxtyping import Float
 
 from pymafsam.body import BodyModel, skin
 from pymafsam.errors import BadInput
-from pymafsam.export.exporter import Exporter
-from pymafsam.files import json, rle
+from pymafsam.export.exporter import MAKER, Exporter
+from pymafsam.files import json, made, rle
 from pymafsam.files.json import Field, lines
 from pymafsam.geometry import rotation
 from pymafsam.records import Body, Camera, Mask, Person, Pose, Scene, WeakCamera
@@ -30,6 +30,7 @@ def document(scene: Scene) -> dict[str, Any]:
     width, height = scene.camera.size
     return {
         "format": FORMAT,
+        "made": made.note(MAKER, scene.origin),
         "image": scene.name,
         "index": scene.index,
         "width": width,

@@ -2,11 +2,18 @@
 
 import contextlib
 import os
+import re
+import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from pymafsam.errors import BadInput
+
+# Of a temporary file: whose it is, so that those of a killed run can be swept.
+PREFIX = ".pymafsam-"
+OLD = 24 * 3600  # seconds: whoever has not finished a file by then never will
 
 
 @contextlib.contextmanager
@@ -14,7 +21,8 @@ def writing(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder (same suffix); rename it to ``path`` on success.
 
     The folder is made when missing. An exception, also Ctrl-C, removes the temporary file and
-    leaves whatever was at ``path`` before. Raises BadInput when the folder cannot be written.
+    leaves whatever was at ``path`` before. Raises BadInput when the folder cannot be written, the
+    disk is full, the name is too long, or a folder stands at ``path``.
     """
     path = Path(path)
     temporary = _temporary(path)
@@ -25,6 +33,11 @@ def writing(path: Path) -> Iterator[Path]:
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
         temporary.replace(path)
+    except OSError as error:
+        raise BadInput(
+            f"{path} cannot be written ({error.strerror or error}).\n"
+            "  Choose another folder (--out), or make room in this one."
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -34,16 +47,51 @@ def check_writable(folder: Path) -> None:
     _temporary(Path(folder) / "probe").unlink()
 
 
+def sweep(folder: Path) -> int:
+    """Remove the temporary files of runs that were killed; how many there were.
+
+    Those of runs that are under way stay: of this machine's by their process, of others' by age.
+    """
+    swept = 0
+    for path in Path(folder).glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if _is_abandoned(path):
+                path.unlink()
+                swept += 1
+    return swept
+
+
+def _is_abandoned(path: Path) -> bool:
+    parts = re.fullmatch(rf"{re.escape(PREFIX)}(.*)-(\d+)-[^-]*", path.name)
+    if parts is None or time.time() - path.stat().st_mtime > OLD:
+        return parts is not None
+    return parts[1] == _host() and not _is_running(int(parts[2]))
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+def _host() -> str:
+    return re.sub(r"\W", "", socket.gethostname())[:32]
+
+
 def _temporary(path: Path) -> Path:
     """A new empty file beside ``path``, hidden, with the same suffix."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=path.suffix
+            dir=path.parent, prefix=f"{PREFIX}{_host()}-{os.getpid()}-", suffix=path.suffix
         )
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
         raise BadInput(
-            f"Nothing can be written to {path.parent} ({error.strerror}).\n"
+            f"Nothing can be written to {path.parent} ({getattr(error, 'strerror', error)}).\n"
             "  Choose another folder (--out), or make this one writable."
         ) from error
     os.close(handle)

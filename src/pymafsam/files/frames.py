@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from pymafsam.errors import BadInput, PymafsamError
+from pymafsam.files import made
+from pymafsam.files.folders import files_below
 from pymafsam.records import Frame, Pixels
 
 log = logging.getLogger(__name__)
@@ -42,8 +44,8 @@ class Source:
 def find(paths: Iterable[str | Path]) -> list[Source]:
     """Every picture and video among ``paths``; folders are searched, subfolders too, by name.
 
-    Hidden files are passed over. Raises BadInput for a path that does not exist and for a folder
-    without pictures.
+    Hidden files are passed over, and in folders what pymafsam itself made. Raises BadInput for a
+    path that does not exist and for a folder without pictures.
     """
     return [source for path in paths for source in _below(Path(path))]
 
@@ -59,10 +61,8 @@ def _below(path: Path) -> list[Source]:
     known = PICTURES | VIDEOS
     found = [
         Source(path=file, name=file.relative_to(path).as_posix())
-        for file in sorted(path.rglob("*"))
-        if file.suffix.lower() in known
-        and file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(path).parts)
+        for file in files_below(path)
+        if file.suffix.lower() in known and made.read(file) is None
     ]
     if not found:
         raise BadInput(

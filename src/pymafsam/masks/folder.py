@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from pymafsam.errors import BadInput
 from pymafsam.files import coco, json
+from pymafsam.files.folders import files_below
 from pymafsam.files.names import ByPicture
 from pymafsam.geometry.boxes import bounds
 from pymafsam.masks.checks import check
@@ -101,13 +102,13 @@ def person_of(inside: Inside) -> Person:
 
 def _mask_files(path: Path) -> list[Path]:
     """The files that may hold masks, numbers in their names counted as numbers."""
-    files = path.rglob("*") if path.is_dir() else [path]
+    files = files_below(path) if path.is_dir() else [path]
     return sorted(
         (
             file
             for file in files
             if file.suffix.lower() in KNOWN
-            and not file.name.startswith((".", "masks_back"))
+            and not file.name.startswith("masks_back")
             and file.name != "prompts.json"
         ),
         key=_natural,
