@@ -15,13 +15,14 @@ are in docs/conventions.md.
 from typing import TYPE_CHECKING, Any
 
 from pymafsam.errors import PymafsamError
+from pymafsam.version import VERSION
 
 if TYPE_CHECKING:
     from pymafsam.files.frames import from_array, read
     from pymafsam.pipeline import Reconstructor, save
     from pymafsam.records import Body, Camera, Frame, Mask, Person, Prompt, Scene
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "Body",

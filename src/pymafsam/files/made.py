@@ -21,6 +21,7 @@ from typing import Any
 
 from pymafsam.errors import BadInput
 from pymafsam.records import Origin
+from pymafsam.version import VERSION
 
 NEAR = 16_384  # bytes from a file's head and from its end in which a mark stands
 MARK = re.compile(rb"made by pymafsam ([\w.+-]+) \(([a-z ]+)\)(?: ([0-9a-f]{16}))?")
@@ -39,9 +40,7 @@ class Mark:
 
 def mark(maker: str, origin: Origin | None = None) -> str:
     """The mark of a file that the verb ``maker`` makes, with its recipe where that is known."""
-    from pymafsam import __version__
-
-    text = f"made by pymafsam {__version__} ({maker})"
+    text = f"made by pymafsam {VERSION} ({maker})"
     if origin is None:
         return text
     recipe = json.dumps([dict(origin.options), origin.size, origin.modified], sort_keys=True)
