@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-import motions
+from pymafsam.data.synthetic import motions
 from pymafsam import body
 from pymafsam.body import BodyModel
 from pymafsam.evaluation.metrics import mpjpe, pa_mpjpe

@@ -1,0 +1,5 @@
+"""Synthetic people: rendered bodies with exact answers, for training and as a 3D test set."""
+
+from pymafsam.data.synthetic.scenes import Rendered, Stage, Truth
+
+__all__ = ["Rendered", "Stage", "Truth"]
