@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pymafsam.data.synthetic import motions
 from pymafsam import body
 from pymafsam.body import BodyModel
+from pymafsam.data.synthetic import motions
 from pymafsam.evaluation.metrics import mpjpe, pa_mpjpe
 from pymafsam.fitting import KeypointFit
 from pymafsam.fitting.chain import Skeleton, State, forward_kinematics, skinned_points

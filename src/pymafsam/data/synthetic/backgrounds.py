@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float32
 
 from pymafsam.errors import MissingAsset
 from pymafsam.records import Camera, Pixels

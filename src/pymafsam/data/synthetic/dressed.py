@@ -11,7 +11,7 @@ from jaxtyping import Float, Float32, Int
 
 from pymafsam.body import BodyModel
 from pymafsam.data.synthetic.limbs import AT
-from pymafsam.data.synthetic.outfit import HAIR, SHIRT, TROUSERS, Outfit
+from pymafsam.data.synthetic.outfit import HAIR, TROUSERS, Outfit
 
 SKIRT_ROWS, SKIRT_COLUMNS = 22, 36
 HAIR_ROWS, HAIR_COLUMNS = 14, 19

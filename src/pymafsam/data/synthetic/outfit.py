@@ -8,7 +8,7 @@ y up, facing +z), so that hems, sleeves and hairlines are sharp at any resolutio
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int
+from jaxtyping import Float, Float32, Int
 
 Generator = np.random.Generator
 Places = Float32[np.ndarray, "places 3"]

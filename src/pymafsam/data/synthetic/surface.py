@@ -6,7 +6,7 @@ All colours are linear light, 0..1.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Float32, Int
 
 from pymafsam.data.synthetic.outfit import GLOVES, HAIR, HAT, SKIN, Outfit
 
