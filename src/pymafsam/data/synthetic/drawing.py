@@ -159,7 +159,6 @@ def _openness(raster: Raster, figures: Sequence[Figure]) -> Float32[np.ndarray, 
     import cv2
 
     inside = raster.face >= 0
-    height, width = inside.shape
     depth = np.where(inside, raster.depth, 0).astype(np.float32)
     radius = max(3, round(0.035 * np.sqrt(inside.sum()) * 2))
     ksize = (2 * radius + 1, 2 * radius + 1)

@@ -43,6 +43,8 @@ class Wardrobe:
             template=np.concatenate([model.template, extra]),
             shape_dirs=np.concatenate([model.shape_dirs, model.shape_dirs[nearest]]),
             weights=np.concatenate([model.weights, weights]),
+            part=np.concatenate([model.part, model.part[nearest]]),
+            uv=np.concatenate([model.uv, model.uv[nearest]]),
             pose_dirs=None,
             mirror=None,
         )

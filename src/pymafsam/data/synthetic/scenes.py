@@ -205,7 +205,7 @@ class Stage:
 
 def _worth(truth: Truth) -> bool:
     points = (truth.sight[BODY_POINTS] >= BEHIND).sum()
-    return truth.visible >= LEAST_SEEN and points >= LEAST_POINTS
+    return bool(truth.visible >= LEAST_SEEN and points >= LEAST_POINTS)
 
 
 def shape(count: int, generator: Generator, *, child: bool) -> Float32[np.ndarray, "betas"]:

@@ -23,7 +23,7 @@ class Prints:
     """Pictures that cloth repeats, and grain for everything; linear light."""
 
     cloth: Texture
-    grain: Float32[np.ndarray, "rows columns"]
+    grain: Float32[np.ndarray, "grain_rows grain_columns"]
 
 
 def colours(

@@ -1,0 +1,143 @@
+"""Synthetic people: what is said to be true is what the picture shows, and seeds decide all."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pymafsam import body
+from pymafsam.data.synthetic import Stage
+from pymafsam.data.synthetic.everyday import KINDS, everyday
+from pymafsam.data.synthetic.limbs import AT, reach, rest_joints, stance
+from pymafsam.data.synthetic.outfit import HAIR, SHIRT, SHOES, SKIN, TROUSERS, Outfit, draw
+from pymafsam.data.synthetic.scenes import OUTSIDE, SEEN
+from pymafsam.geometry import boxes
+from pymafsam.geometry.camera import project
+from pymafsam.render.raster import rasterise
+
+MODEL = body.load("anny24")
+REST = rest_joints(MODEL)
+SEEDS = range(12)
+
+
+@pytest.fixture(scope="module")
+def stage() -> Stage:
+    return Stage.of(MODEL, side=(200, 260))
+
+
+@pytest.fixture(scope="module")
+def pictures(stage):
+    return [stage.picture(5, index) for index in SEEDS]
+
+
+def test_a_seed_and_an_index_give_the_same_bits(stage, pictures):
+    again = stage.picture(5, 3)
+    assert np.array_equal(again.frame.pixels, pictures[3].frame.pixels)
+    assert np.array_equal(again.people[0].mask, pictures[3].people[0].mask)
+    assert np.array_equal(again.people[0].pose.rotations, pictures[3].people[0].pose.rotations)
+
+
+def test_other_seeds_give_other_pictures(stage, pictures):
+    other = stage.picture(6, 3)
+    assert other.frame.pixels.shape != pictures[3].frame.pixels.shape or not np.array_equal(
+        other.frame.pixels, pictures[3].frame.pixels
+    )
+
+
+def test_the_naked_body_lies_in_the_silhouette_of_the_dressed_one(pictures):
+    for picture in pictures:
+        truth, camera = picture.people[0], picture.camera
+        mesh = body.skin(MODEL, truth.pose)
+        vertices = mesh.vertices + truth.translation
+        points = np.concatenate([project(vertices, camera), vertices[:, 2:]], axis=1)
+        naked = rasterise(points, MODEL.faces, camera.size).face >= 0
+        own = naked & truth.mask
+        # What the mask lacks of the body is hidden by something; what it has more is cloth.
+        if truth.visible > 0.99:
+            assert own.sum() / naked.sum() > 0.97
+        assert own.sum() / truth.mask.sum() > 0.5
+
+
+def test_keypoints_in_sight_lie_in_the_mask_and_others_do_not(pictures):
+    for picture in pictures:
+        truth = picture.people[0]
+        width, height = picture.camera.size
+        column, row = np.floor(truth.keypoints).astype(int).T
+        inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+        assert np.array_equal(truth.sight == OUTSIDE, ~inside)
+        seen = truth.sight == SEEN
+        # Toes and finger tips are at the very edge of the body.
+        assert truth.mask[row[seen], column[seen]].mean() > 0.9
+
+
+def test_keypoints_are_the_body_s_own(pictures):
+    for picture in pictures:
+        truth = picture.people[0]
+        mesh = body.skin(MODEL, truth.pose)
+        points = body.regress(MODEL, mesh.vertices, "blazepose33") + truth.translation
+        near = points[:, 2] > 0.1
+        seen = project(points[near], picture.camera)
+        assert np.allclose(seen, truth.keypoints[near], atol=0.01)
+        assert np.allclose(truth.joints, mesh.joints + truth.translation, atol=1e-5)
+
+
+def test_boxes_hold_the_mask(pictures):
+    for picture in pictures:
+        truth = picture.people[0]
+        assert np.array_equal(truth.box, boxes.bounds(truth.mask))
+        assert 0 < truth.visible < 1.05
+        low, high = truth.found[:2], truth.found[2:]
+        assert (low >= 0).all()
+        assert (high <= picture.camera.size).all()
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_everyday_poses_are_rotations_and_limits_of_knees_hold(kind):
+    for seed in range(8):
+        pose = everyday(kind, REST, np.random.default_rng(seed))
+        assert np.allclose(pose @ pose.swapaxes(1, 2), np.eye(3), atol=1e-9)
+        assert np.allclose(np.linalg.det(pose), 1)
+        for side in ("left", "right"):
+            stood = stance(REST, pose)
+            thigh = stood.places[AT[f"{side}_knee"]] - stood.places[AT[f"{side}_hip"]]
+            shank = stood.places[AT[f"{side}_ankle"]] - stood.places[AT[f"{side}_knee"]]
+            forward = stood.turns[AT[f"{side}_hip"]][:, 2]
+            # A shank never swings in front of its thigh's line.
+            along = thigh / np.linalg.norm(thigh)
+            assert (shank - (shank @ along) * along) @ forward < 0.02
+
+
+def test_people_who_stand_stand_on_level_ground():
+    for seed in range(10):
+        pose = everyday("standing", REST, np.random.default_rng(seed))
+        places = stance(REST, pose).places
+        assert abs(places[AT["left_ankle"], 1] - places[AT["right_ankle"], 1]) < 0.03
+        assert places[AT["head"], 1] > 0.5
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6))
+def test_a_limb_ends_where_it_reaches_for(seed):
+    g = np.random.default_rng(seed)
+    start = REST[AT["left_shoulder"]]
+    toward = g.normal(size=3)
+    target = start + toward / np.linalg.norm(toward) * g.uniform(0.2, 0.45)
+    upper, fore = reach(REST, "left_elbow", start, target, g.normal(size=3))
+    elbow = start + upper @ (REST[AT["left_elbow"]] - REST[AT["left_shoulder"]])
+    wrist = elbow + fore @ (REST[AT["left_wrist"]] - REST[AT["left_elbow"]])
+    assert np.allclose(wrist, target, atol=1e-6)
+
+
+def test_clothes_are_where_they_belong():
+    outfit: Outfit = draw(np.random.default_rng(1), child=False)
+    places = np.array(
+        [[0, 0.3, 0.12], [0.75, 0.42, 0], [0, 0.6, 0.14], [0.14, -0.85, 0.1]], np.float32
+    )
+    cloth = outfit.cloth(places, np.zeros(4, np.float32))
+    assert cloth[0] == SHIRT
+    assert cloth[1] == SKIN
+    assert cloth[3] in (SHOES, SKIN)
+    lift = outfit.lift(places, np.full(4, TROUSERS))
+    assert (lift >= 0).all()
+    assert (lift < 0.2).all()
+    assert HAIR != SKIN
