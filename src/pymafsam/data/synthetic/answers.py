@@ -6,6 +6,7 @@ people, numbered by (seed, first index), so that a run can stop and go on anywhe
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -31,7 +32,7 @@ def write(
         if path.exists():
             continue
         rows = [row(stage, detector, seed, number * size + k) for k in range(size)]
-        columns = {name: np.stack([one[name] for one in rows]) for name in rows[0]}
+        columns: dict[str, Any] = {n: np.stack([one[n] for one in rows]) for n in rows[0]}
         folder.mkdir(parents=True, exist_ok=True)
         with writing(path) as fresh, fresh.open("wb") as stream:
             np.savez(stream, **columns)
@@ -45,8 +46,8 @@ def row(stage: Stage, detector: Detector, seed: int, index: int) -> dict[str, np
     person = Person(box=truth.found, score=1.0)
     (person,) = detector.describe(rendered.frame.pixels, [person])
     return {
-        "seed": np.int64(seed),
-        "index": np.int64(index),
+        "seed": np.array(seed),
+        "index": np.array(index),
         **said(person, truth),
         **true(stage.model, rendered, truth),
     }
@@ -95,7 +96,7 @@ def true(model: BodyModel, rendered: Rendered, truth: Truth) -> dict[str, np.nda
         "sight": truth.sight,
         "mask": _packed(truth.mask, truth),
         "kind": np.array(truth.kind, "U16"),
-        "people": np.int64(len(rendered.people)),
+        "people": np.array(len(rendered.people)),
     }
 
 

@@ -103,7 +103,7 @@ class Backgrounds:
             out = cv2.GaussianBlur(out, (0, 0), g.uniform(0.8, 5.0))
         table = np.clip((np.arange(256) / 255) ** g.uniform(0.75, 1.35) * 255 * g.uniform(0.8, 1.1),
                         0, 255)  # fmt: skip
-        return table.astype(np.uint8)[out]
+        return table.astype(np.uint8)[np.asarray(out, np.uint8)]
 
 
 def _without_people(

@@ -83,7 +83,8 @@ def _one(pixels, covered, box, backgrounds: Backgrounds, generator: Generator) -
         picture = np.asarray(cv2.resize(texture, (width, height)))
     else:
         picture = np.broadcast_to(g.beta(0.9, 1.3, 3), (height, width, 3))
-    light = np.linspace(*g.uniform(0.6, 1.2, 2), height)[:, None, None]
+    above, below = g.uniform(0.6, 1.2, 2)
+    light = np.linspace(above, below, height)[:, None, None]
     pixels[inside] = to_srgb(np.clip(picture * light, 0, 1))[inside]
     covered |= inside
 
