@@ -1,16 +1,21 @@
 """Synthetic people: what is said to be true is what the picture shows, and seeds decide all."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pymafsam import body
-from pymafsam.data.synthetic import Stage
+from pymafsam.data import synthetic
+from pymafsam.data.synthetic import Stage, answers
+from pymafsam.data.synthetic.backgrounds import Backgrounds
 from pymafsam.data.synthetic.everyday import KINDS, everyday
 from pymafsam.data.synthetic.limbs import AT, reach, rest_joints, stance
 from pymafsam.data.synthetic.outfit import HAIR, SHIRT, SHOES, SKIN, TROUSERS, Outfit, draw
 from pymafsam.data.synthetic.scenes import OUTSIDE, SEEN
+from pymafsam.errors import MissingAsset
 from pymafsam.geometry import boxes
 from pymafsam.geometry.camera import project
 from pymafsam.render.raster import rasterise
@@ -141,3 +146,64 @@ def test_clothes_are_where_they_belong():
     assert (lift >= 0).all()
     assert (lift < 0.2).all()
     assert HAIR != SKIN
+
+
+def test_the_test_set_is_the_same_in_every_call():
+    first, second = synthetic.test_set(), synthetic.test_set()
+    assert len(first) == 300
+    one, other = first[17], second[17]
+    assert np.array_equal(one.frame.pixels, other.frame.pixels)
+    assert np.array_equal(one.people[0].joints, other.people[0].joints)
+    with pytest.raises(IndexError):
+        first[300]
+
+
+def test_backgrounds_come_from_parts_without_people(shared_data):
+    training = Backgrounds.of(shared_data / "coco" / "train")
+    held_out = Backgrounds.of(shared_data / "coco" / "train", held_out=True)
+    assert len(training.photographs) > 5 * len(held_out.photographs) > 0
+    contents = {photograph.content for photograph in training.photographs}
+    assert not contents & {photograph.content for photograph in held_out.photographs}
+
+
+def test_a_folder_without_annotations_is_named(tmp_path):
+    with pytest.raises(MissingAsset, match="person_keypoints"):
+        Backgrounds.of(tmp_path)
+
+
+class Says:
+    """A describer that says the truth's box corners, to see what is kept of it."""
+
+    def find(self, pixels):
+        return []
+
+    def describe(self, pixels, people):
+        points = np.zeros((33, 3))
+        return [
+            replace(
+                person,
+                keypoints=points,
+                world=points,
+                presence=1.0,
+                keypoint_score=0.5,
+                answers={"coco17": points[:17]},
+                mask=np.ones(pixels.shape[:2], bool),
+            )
+            for person in people
+        ]
+
+
+def test_answers_are_kept_beside_the_truth_and_a_run_goes_on_where_it_stopped(stage, tmp_path):
+    paths = list(answers.write(stage, Says(), tmp_path, seed=5, shards=range(2), size=2))
+    assert [path.name for path in paths] == ["answers-5-00000.npz", "answers-5-00001.npz"]
+    assert not list(answers.write(stage, Says(), tmp_path, seed=5, shards=range(2), size=2))
+    with np.load(paths[1], allow_pickle=False) as table:
+        third = stage.picture(5, 2)
+        assert table["said_coco17"].shape == (2, 17, 3)
+        assert table["index"].tolist() == [2, 3]
+        assert np.allclose(table["rotations"][0], third.people[0].pose.rotations)
+        depth = table["points_blazepose33"][0, :, 2:]
+        seen = table["points_blazepose33"][0, :, :2] / depth * table["focal"][0]
+        near = depth[:, 0] > 0.1
+        places = (seen + table["centre"][0])[near]
+        assert np.allclose(places, third.people[0].keypoints[near], atol=0.05)

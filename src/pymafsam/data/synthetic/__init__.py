@@ -1,5 +1,6 @@
 """Synthetic people: rendered bodies with exact answers, for training and as a 3D test set."""
 
+from pymafsam.data.synthetic.benchmark import Benchmark, test_set
 from pymafsam.data.synthetic.scenes import Rendered, Stage, Truth
 
-__all__ = ["Rendered", "Stage", "Truth"]
+__all__ = ["Benchmark", "Rendered", "Stage", "Truth", "test_set"]

@@ -7,6 +7,7 @@ draws everything else from its own generator.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
@@ -74,13 +75,21 @@ class Rendered:
     people: tuple[Truth, ...]
 
 
+class PoseSource(Protocol):
+    """Where poses come from."""
+
+    def draw(self, generator: Generator) -> tuple[Float[np.ndarray, "24 3 3"], str]:
+        """A pose, its root in world axes (y up), and what kind it is."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """What pictures of synthetic people are made from."""
 
     model: BodyModel
     wardrobe: Wardrobe
-    library: Library
+    poses: PoseSource
     backgrounds: Backgrounds
     noise: Float32[np.ndarray, "rows columns 3"]
     side: tuple[int, int]  # pixels of a picture's longer side, from and to
@@ -92,10 +101,15 @@ class Stage:
         photographs: Path | None = None,
         mocap: Path | None = None,
         fits: Path | None = None,
+        poses: PoseSource | None = None,
         side: tuple[int, int] = (320, 448),
         held_out: bool = False,
     ) -> "Stage":
-        """Backgrounds from a COCO-format folder, poses from clips and fits; all optional."""
+        """Backgrounds from a COCO-format folder, poses from clips and fits; all optional.
+
+        ``poses`` replaces clips and fits. ``held_out``: from the tenth of photographs and fits that
+        is kept for test sets. Raises MissingAsset where ``photographs`` is no such folder.
+        """
         backgrounds = Backgrounds()
         if photographs is not None:
             backgrounds = Backgrounds.of(photographs, held_out=held_out)
@@ -103,7 +117,7 @@ class Stage:
         return Stage(
             model=model,
             wardrobe=Wardrobe.of(model),
-            library=Library.of(rest_joints(model), mocap, fits, held_out=held_out),
+            poses=poses or Library.of(rest_joints(model), mocap, fits, held_out=held_out),
             backgrounds=backgrounds,
             noise=noise,
             side=side,
@@ -156,7 +170,7 @@ class Stage:
         self, view: views.View, others: Sequence[drawing.Figure], generator: Generator
     ) -> tuple[drawing.Figure, str]:
         g = generator
-        world, kind = self.library.draw(g)
+        world, kind = self.poses.draw(g)
         rotations = world.copy()
         rotations[0] = view.turn @ views.facing(g) @ world[0]
         child = g.random() < CHILDREN
