@@ -64,7 +64,9 @@ class Benchmark:
         return (self[index] for index in range(self.people))
 
 
-def test_set(photographs: Path | None = None, people: int = PEOPLE) -> Benchmark:
+def test_set(  # noqa: PT028 (no test, a test set)
+    photographs: Path | None = None, people: int = PEOPLE
+) -> Benchmark:
     """The test set: ``Frame``s and truth (``Rendered``), the same in every call.
 
     ``photographs``: a COCO-format folder to cut backgrounds from. Raises MissingAsset where it is

@@ -7,7 +7,7 @@ draws everything else from its own generator.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
@@ -75,6 +75,7 @@ class Rendered:
     people: tuple[Truth, ...]
 
 
+@runtime_checkable
 class PoseSource(Protocol):
     """Where poses come from."""
 
