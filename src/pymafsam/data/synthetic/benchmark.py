@@ -64,8 +64,9 @@ class Benchmark:
         return (self[index] for index in range(self.people))
 
 
-def test_set(  # noqa: PT028 (no test, a test set)
-    photographs: Path | None = None, people: int = PEOPLE
+def test_set(
+    photographs: Path | None = None,  # noqa: PT028 (a test set is no test)
+    people: int = PEOPLE,  # noqa: PT028
 ) -> Benchmark:
     """The test set: ``Frame``s and truth (``Rendered``), the same in every call.
 
