@@ -234,6 +234,56 @@ class EvaluateLsp(Evaluation):
 
 
 @dataclass(kw_only=True)
+class EvaluateStanding(Evaluation):
+    """How far people who stand upright in the picture lean towards the camera: no labels of depth.
+
+    --annotations are COCO's person keypoints: whoever has shoulders, hips, knees and ankles
+    labelled, and trunk, thighs and shins within 12 degrees of vertical. It does not see the
+    camera's pitch.
+
+    Example:
+      pymafsam evaluate standing --images val2017 --annotations person_keypoints.json --out standing
+    """
+
+    protocol: ClassVar[str] = "standing"
+
+
+@dataclass(kw_only=True)
+class EvaluateMirror(Evaluation):
+    """A picture and its mirror image must give mirrored bodies: no labels, only boxes.
+
+    Reports the distance of joints after mirroring back. It does not see what is wrong on both
+    sides alike.
+
+    Example:
+      pymafsam evaluate mirror --images val2017 --annotations person_keypoints.json --out mirror
+    """
+
+    protocol: ClassVar[str] = "mirror"
+
+
+@dataclass(kw_only=True)
+class EvaluateJitter(Evaluation):
+    """How far bodies move when box, picture or focal length change a little: no labels, only boxes.
+
+    Every picture is looked at eleven times. It does not see what stays wrong.
+
+    Example:
+      pymafsam evaluate jitter --images val2017 --annotations person_keypoints.json --out jitter
+    """
+
+    protocol: ClassVar[str] = "jitter"
+
+    every: Annotated[int, tyro.conf.arg(metavar="N")] = 1
+    """Only every so many-th picture."""
+
+    def data(self) -> "Data":
+        from pymafsam.evaluation.protocol import Data
+
+        return Data(images=self.images, annotations=self.annotations, every=self.every)
+
+
+@dataclass(kw_only=True)
 class Compare:
     """Two runs of one protocol: every figure's difference, and whether it is significant.
 

@@ -28,6 +28,15 @@ VERBS: dict[str, Verb] = {
     "mask show": Verb("pymafsam.cli.mask:MaskShow", "masks and points drawn over their pictures"),
     "evaluate coco": Verb("pymafsam.cli.evaluate:EvaluateCoco", "COCO keypoint AP, mask overlap"),
     "evaluate lsp": Verb("pymafsam.cli.evaluate:EvaluateLsp", "PCK on Leeds Sports Pose"),
+    "evaluate standing": Verb(
+        "pymafsam.cli.evaluate:EvaluateStanding", "lean of upright people; needs no 3D labels"
+    ),
+    "evaluate mirror": Verb(
+        "pymafsam.cli.evaluate:EvaluateMirror", "a picture and its mirror image; needs no labels"
+    ),
+    "evaluate jitter": Verb(
+        "pymafsam.cli.evaluate:EvaluateJitter", "small changes of box and picture; needs no labels"
+    ),
     "evaluate compare": Verb("pymafsam.cli.evaluate:Compare", "the differences of two runs"),
     "convert": Verb(
         "pymafsam.cli.convert:Convert", "official checkpoints and bodies -> ours, ONNX, and back"

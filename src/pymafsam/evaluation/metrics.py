@@ -36,6 +36,82 @@ def pa_mpjpe(found: Points, true: Points) -> Float[np.ndarray, "*batch"]:
     return mpjpe(procrustes(found, true), true)
 
 
+def n_mpjpe(found: Points, true: Points) -> Float[np.ndarray, "*batch"]:
+    """MPJPE after the scale with the smallest squared error; both must be root-aligned.
+
+    Rhodin et al., "Unsupervised Geometry-Aware Representation for 3D Human Pose Estimation", 2018.
+    """
+    spread = np.maximum((found**2).sum((-1, -2)), 1e-12)
+    scale = (found * true).sum((-1, -2)) / spread
+    return mpjpe(scale[..., None, None] * found, true)
+
+
+def scale_corrected(found: Points, true: Points) -> Points:
+    """``found`` with the middle and the root mean square size of ``true``, for PVE-T-SC.
+
+    Of vertices in the T-pose: shape without pose and without size. Sengupta et al., "Synthetic
+    Training for Accurate 3D Human Pose and Shape Estimation in the Wild", 2020.
+    """
+    source = found - found.mean(-2, keepdims=True)
+    target_mean = true.mean(-2, keepdims=True)
+    sizes = [np.sqrt((p**2).sum((-1, -2), keepdims=True)) for p in (true - target_mean, source)]
+    return source * (sizes[0] / np.maximum(sizes[1], 1e-12)) + target_mean
+
+
+def near(found: Points, true: Points, within: float) -> Float[np.ndarray, "*batch points"]:
+    """1 where a point lies within that distance (unit of the points), for PCK in 3D."""
+    return (np.linalg.norm(found - true, axis=-1) <= within).astype(np.float64)
+
+
+def area_under_curve(
+    found: Points, true: Points, most: float = 0.15, steps: int = 31
+) -> Float[np.ndarray, "*batch points"]:
+    """Of each point the share of thresholds from 0 to ``most`` (metres) that it keeps.
+
+    Its mean is the area under the PCK curve of MPI-INF-3DHP: 31 thresholds, 0 to 150 mm.
+    """
+    distance = np.linalg.norm(found - true, axis=-1)
+    return (distance[..., None] <= np.linspace(0, most, steps)).mean(-1)
+
+
+def angles(
+    found: Float[np.ndarray, "*batch 3 3"], true: Float[np.ndarray, "*batch 3 3"]
+) -> Float[np.ndarray, "*batch"]:
+    """The angle between two rotations, radians: the shortest way from one to the other."""
+    between = np.swapaxes(found, -1, -2) @ true
+    # From sine and cosine: the arc cosine alone is blind to small angles.
+    sine = np.linalg.norm(
+        np.stack(
+            [
+                between[..., 2, 1] - between[..., 1, 2],
+                between[..., 0, 2] - between[..., 2, 0],
+                between[..., 1, 0] - between[..., 0, 1],
+            ],
+            -1,
+        ),
+        axis=-1,
+    )
+    return np.arctan2(sine, np.trace(between, axis1=-2, axis2=-1) - 1)
+
+
+def acceleration_error(
+    found: Float[np.ndarray, "times points 3"], true: Float[np.ndarray, "times points 3"]
+) -> Float[np.ndarray, "inner"]:
+    """Distance of the accelerations of every moment but the first and last, per frame squared.
+
+    Kanazawa et al., "Learning 3D Human Dynamics from Video", 2019.
+    """
+    return mpjpe(np.diff(found, 2, axis=0), np.diff(true, 2, axis=0))
+
+
+def jitter(points: Float[np.ndarray, "times points 3"], rate: float) -> Float[np.ndarray, "inner"]:
+    """Mean size of the third derivative of the points, metres per second cubed.
+
+    Yi et al., "TransPose", 2021. ``rate``: frames per second.
+    """
+    return np.linalg.norm(np.diff(points, 3, axis=0), axis=-1).mean(-1) * rate**3
+
+
 def torso(true: Float[np.ndarray, "people 14 3"]) -> Float[np.ndarray, "people"]:
     """The length PCK is relative to, of LSP-14 joints (third column: known), in their unit.
 

@@ -33,6 +33,47 @@ ROWS = (
         shown=f"{HERE}.lsp:shown",
         legacy=f"{HERE}.lsp:legacy",
     ),
+    Protocol(
+        name="standing",
+        about="how far people who stand upright lean towards the camera (no labels of depth)",
+        cases=f"{HERE}.standing:cases",
+        figures=f"{HERE}.standing:figures",
+        truth="gravity: trunk, thighs and shins within 12 degrees of vertical in the picture",
+        joints="middles of shoulders and hips (COCO), of hips and ankles (skeleton)",
+        root="directions only",
+        headline="lean, size",
+        blind="The camera's pitch: a picture taken from above makes everybody lean. Whoever really "
+        "leans towards the camera. Poses other than standing, sizes, turns about the vertical.",
+        shown=f"{HERE}.coco:shown",
+    ),
+    Protocol(
+        name="mirror",
+        about="a picture and its mirror image must give mirrored bodies (no labels)",
+        cases=f"{HERE}.mirror:cases",
+        figures=f"{HERE}.mirror:figures",
+        truth="symmetry: nothing tells a picture from its mirror image",
+        joints="24 joints of the skeleton (COCO's 17 keypoints where a result has no skeleton)",
+        root="middle of the hips",
+        alignment="none, and similarity (PA)",
+        headline="joint difference, mean",
+        blind="Whatever is wrong in the same way on both sides: wrong depth, size, or pose that is "
+        "mirrored along. A method that averages both looks scores 0 and need not be right.",
+        shown=f"{HERE}.coco:shown",
+    ),
+    Protocol(
+        name="jitter",
+        about="how far bodies move when box, picture or focal length change a little (no labels)",
+        cases=f"{HERE}.jitter:cases",
+        figures=f"{HERE}.jitter:figures",
+        truth="the body from the undisturbed picture",
+        joints="24 joints of the skeleton (COCO's 17 keypoints where a result has no skeleton)",
+        root="middle of the hips; a turn of the picture is undone",
+        alignment="none, and similarity (PA)",
+        headline="motion, mean",
+        blind="Whatever stays wrong: a method that always gives the same body scores 0. A flow "
+        "with a focal length of its own (--focal) does not see the focal lengths tried here.",
+        shown=f"{HERE}.coco:shown",
+    ),
 )
 PROTOCOLS = {row.name: row for row in ROWS}
 
