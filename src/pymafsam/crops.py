@@ -9,13 +9,14 @@ Pixel (i, j) covers [i, i + 1) x [j, j + 1) in the picture and in the crop alike
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped, UInt8
+from jaxtyping import Bool, Float, Int, Shaped, UInt8
 from PIL import Image
 
 from pymafsam.errors import BadInput
 from pymafsam.geometry.affine import Affine, Points, Square, apply, around_box, inverse, rotation
+from pymafsam.geometry.boxes import bounds
 from pymafsam.geometry.camera import CROP_SIDE
-from pymafsam.records import Crop, Pixels
+from pymafsam.records import Crop, Inside, Pixels
 
 SIZE = CROP_SIDE  # pixels; side of the official networks' input
 MARGIN = 1.2  # the square's side over the person's box, as in the training rows
@@ -56,6 +57,18 @@ def cut(
 def cut_labels(labels: Labels, square: Square, size: int = SIZE) -> Shaped[np.ndarray, "size size"]:
     """Labels or a mask [height width] under the same square; nothing is mixed, outside is 0."""
     return labels_under(labels, to_frame(square, size), size)
+
+
+def square_of_person(inside: Inside, box: Float[np.ndarray, "4"] | None = None) -> Square:
+    """The square a network would cut for a person: about their box, or else about their mask."""
+    return square_around(bounds(inside) if box is None else np.asarray(box, float))
+
+
+def cut_person(
+    inside: Inside, box: Float[np.ndarray, "4"] | None = None
+) -> Bool[np.ndarray, "side side"]:
+    """A person's mask under the square a network would cut for them, 224 pixels wide."""
+    return cut_labels(inside, square_of_person(inside, box))
 
 
 def labels_under(

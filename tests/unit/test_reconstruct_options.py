@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pymafsam.cli.reconstruct import read_formats
+from pymafsam.cli.inputs import read_names
 from pymafsam.errors import BadUsage
 from pymafsam.files.names import result_stems
 
@@ -32,8 +32,8 @@ def test_results_are_called_after_their_pictures():
 
 
 def test_formats_are_read_once_each_and_unknown_ones_are_named():
-    assert read_formats("json, picture,json", ["picture", "json"]) == ("json", "picture")
+    assert read_names("--save", "json, picture,json", ["picture", "json"]) == ("json", "picture")
     with pytest.raises(BadUsage, match='did you mean "picture"'):
-        read_formats("pictur", ["picture", "json"])
-    with pytest.raises(BadUsage, match="nothing to save"):
-        read_formats(" ,", ["picture", "json"])
+        read_names("--save", "pictur", ["picture", "json"])
+    with pytest.raises(BadUsage, match="nothing to choose"):
+        read_names("--save", " ,", ["picture", "json"])

@@ -1,14 +1,20 @@
 """Find the verb, read its options, run it; turn the user's mistakes into one paragraph."""
 
+import contextlib
 import importlib
 import inspect
+import io
 import os
 import signal
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pymafsam.errors import BadUsage, PymafsamError
 from pymafsam.registry import closest
+from pymafsam.version import VERSION
+
+HELP = ("-h", "--help", "help")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +29,15 @@ VERBS: dict[str, Verb] = {
     "reconstruct": Verb(
         "pymafsam.cli.reconstruct:Reconstruct", "pictures, folders, videos -> meshes and pictures"
     ),
-    "mask save": Verb("pymafsam.cli.mask:MaskSave", "masks of people, from every kind of prompt"),
-    "mask points": Verb("pymafsam.cli.mask:MaskPoints", "a bank of sampling points from masks"),
-    "mask show": Verb("pymafsam.cli.mask:MaskShow", "masks and points drawn over their pictures"),
+    "mask save": Verb(
+        "pymafsam.cli.mask_save:MaskSave", "masks of people, from every kind of prompt"
+    ),
+    "mask points": Verb(
+        "pymafsam.cli.mask_points:MaskPoints", "a bank of sampling points from masks"
+    ),
+    "mask show": Verb(
+        "pymafsam.cli.mask_show:MaskShow", "masks and points drawn over their pictures"
+    ),
     "evaluate coco": Verb("pymafsam.cli.evaluate:EvaluateCoco", "COCO keypoint AP, mask overlap"),
     "evaluate lsp": Verb("pymafsam.cli.evaluate:EvaluateLsp", "PCK on Leeds Sports Pose"),
     "evaluate standing": Verb(
@@ -46,10 +58,13 @@ VERBS: dict[str, Verb] = {
 }
 
 
-def overview() -> str:
-    """The text of ``pymafsam --help``."""
-    width = max(map(len, VERBS))
-    rows = "\n".join(f"  pymafsam {name:<{width}}  {verb.does}" for name, verb in VERBS.items())
+NARROWEST = 40  # columns: below, laying out the help takes for ever
+
+
+def overview(verbs: Mapping[str, Verb] = VERBS) -> str:
+    """The text of ``pymafsam --help``, or of a group's, such as ``pymafsam mask --help``."""
+    width = max(map(len, verbs))
+    rows = "\n".join(f"  pymafsam {name:<{width}}  {verb.does}" for name, verb in verbs.items())
     return (
         "3D human bodies from photographs, guided by segmentation masks.\n\n"
         f"{rows}\n\n"
@@ -57,43 +72,78 @@ def overview() -> str:
     )
 
 
-def find_verb(words: list[str]) -> tuple[str, list[str]]:
+def group_of(word: str) -> dict[str, Verb]:
+    """The verbs of two words that begin with this one."""
+    return {name: verb for name, verb in VERBS.items() if name.split()[0] == word != name}
+
+
+def find_verb(words: Sequence[str]) -> tuple[str, Sequence[str]]:
     """Split the command line into the verb's name (one or two words) and its arguments."""
     for count in (2, 1):
         name = " ".join(words[:count])
         if len(words) >= count and name in VERBS:
             return name, words[count:]
-    groups = [name for name in VERBS if name.split()[0] == words[0]]
-    if groups:
-        raise BadUsage(f"pymafsam {words[0]} needs one more word: {', '.join(groups)}")
+    if group := group_of(words[0]):
+        raise BadUsage(f"pymafsam {words[0]} needs one more word: {', '.join(group)}")
     raise BadUsage(
         f'There is no verb "{words[0]}"{closest(words[0], VERBS)}\n'
         "  pymafsam --help lists them all."
     )
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command; the return value is the exit code (0 done, 1 some failed, 2 wrong use)."""
-    words = sys.argv[1:] if arguments is None else arguments
-    if not words or words[0] in ("-h", "--help", "help"):
+def run(words: Sequence[str]) -> int:
+    """Run one command; raises PymafsamError for what is the user's to mend."""
+    if not words or words[0] in HELP:
         print(overview())
         return 0
     if words[0] == "--version":
-        from pymafsam import __version__
-
-        print(f"pymafsam {__version__}")
+        print(f"pymafsam {VERSION}")
         return 0
-    # Interruption by `kill` unwinds like Ctrl-C, so temporary files are removed.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        name, rest = find_verb(words)
-        module, _, attribute = VERBS[name].options.partition(":")
-        options = getattr(importlib.import_module(module), attribute)
-        import tyro
+    if words[1:] and words[1] in HELP and (group := group_of(words[0])):
+        print(overview(group))
+        return 0
+    if "" in words:
+        # An unset variable of a script; a path of nothing would mean the working folder.
+        raise BadUsage('An argument is empty (""). Leave it out, or fill in what it stands for.')
+    name, rest = find_verb(words)
+    module, _, attribute = VERBS[name].options.partition(":")
+    options = getattr(importlib.import_module(module), attribute)
+    import tyro
 
-        # The description is given so that the docstring's examples stand in the help as written.
-        about = inspect.cleandoc(options.__doc__)
-        return tyro.cli(options, args=rest, prog=f"pymafsam {name}", description=about).run()
+    # The description is given so that the docstring's examples stand in the help as written.
+    about = inspect.cleandoc(options.__doc__)
+    with wide_enough():
+        chosen = tyro.cli(options, args=rest, prog=f"pymafsam {name}", description=about)
+    return chosen.run()
+
+
+@contextlib.contextmanager
+def wide_enough() -> Iterator[None]:
+    """A terminal that says it is a few columns wide counts as a narrow one."""
+    said = os.environ.get("COLUMNS", "")
+    if not (said.isascii() and said.isdecimal() and int(said[:9]) < NARROWEST):
+        yield
+        return
+    os.environ["COLUMNS"] = str(NARROWEST)
+    try:
+        yield
+    finally:
+        os.environ["COLUMNS"] = said
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the return value is the exit code (0 done, 1 some failed, 2 wrong use)."""
+    with contextlib.suppress(ValueError):  # in another thread than the first
+        # Interruption by `kill` unwinds like Ctrl-C, so temporary files are removed.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names of files may hold bytes that are no text.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        try:
+            return run(sys.argv[1:] if arguments is None else arguments)
+        finally:
+            sys.stdout.flush()
     except BadUsage as error:
         print(f"pymafsam: {error}", file=sys.stderr)
         return 2

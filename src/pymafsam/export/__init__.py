@@ -6,11 +6,12 @@
 entry-point group ``pymafsam.exporters``. docs/formats.md describes every file field by field.
 """
 
-from pymafsam.export.exporter import EXPORTERS, Exporter, paths, save
+from pymafsam.export.exporter import EXPORTERS, MAKER, Exporter, paths, save
 from pymafsam.export.results import load, load_json, save_json
 
 __all__ = [
     "EXPORTERS",
+    "MAKER",
     "Exporter",
     "load",
     "load_json",

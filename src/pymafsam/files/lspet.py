@@ -53,13 +53,17 @@ def indices(text: str, present: list[int]) -> list[int]:
 
     Raises BadUsage for nonsense and for a single picture that is not there.
     """
+    if not present:
+        raise BadUsage("--index: there is no picture with joints here.")
     known, chosen = set(present), list[int]()
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
+        # More digits than any data set has pictures: int() would take its time, or refuse.
+        numbers = [first, last] if dash else [first]
+        if not all(n.isascii() and n.isdecimal() and len(n) < 20 for n in numbers):
             raise BadUsage(f'--index: "{part}" is neither a number nor a range such as 1-960.')
         if dash:
-            chosen += [k for k in range(int(first), int(last) + 1) if k in known]
+            chosen += [k for k in present if int(first) <= k <= int(last)]
         elif int(first) in known:
             chosen.append(int(first))
         else:

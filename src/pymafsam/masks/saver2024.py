@@ -20,12 +20,16 @@ from pymafsam.records import Inside
 SIZE = 224
 
 
-def save(inside: Inside, folder: Path, name: str) -> tuple[Path, Path]:
-    """Write the two files of one crop; ``name`` is the picture's, such as ``im00001``."""
+def save(inside: Inside, folder: Path, name: str, mark: str = "") -> tuple[Path, Path]:
+    """Write the two files of one crop; ``name`` is the picture's, such as ``im00001``.
+
+    ``mark`` says who made them (``files.made``); the older code passes over the key.
+    """
     paths = []
     for side, where in (("fore", inside), ("back", ~inside)):
         rows, columns = np.nonzero(where)
         content = {
+            **({"made": mark} if mark else {}),
             "imgname": [name],
             f"mask_{side}_points_x": columns.tolist(),
             f"mask_{side}_points_y": rows.tolist(),

@@ -3,19 +3,23 @@
 ``<stem>.json`` is written last: where it exists, the picture is done.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pymafsam.errors import BadInput
-from pymafsam.files import json, rle
+from pymafsam.files import json, made, rle
 from pymafsam.files.atomic import writing
+from pymafsam.files.folders import files_below
+from pymafsam.files.pictures import write_png
 from pymafsam.masks import prompts as prompting
-from pymafsam.records import Inside, Mask, Prompt
+from pymafsam.records import Mask, Prompt
 
 FORMAT = "pymafsam-masks/1"
+MAKER = "mask save"  # the verb that masks are saved by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +33,14 @@ class Segmented:
     masks: tuple[Mask | None, ...]
 
 
-def save_json(segmented: Segmented, path: Path) -> None:
-    """Write prompts, masks (COCO run lengths) and scores of one picture."""
+def save_json(segmented: Segmented, path: Path, note: Mapping[str, Any] | None = None) -> None:
+    """Write prompts, masks (COCO run lengths) and scores of one picture.
+
+    ``note`` says what they were made of (``files.made.note``).
+    """
     content = {
         "format": FORMAT,
+        "made": made.note(MAKER) if note is None else note,
         "image": segmented.name,
         "width": segmented.size[0],
         "height": segmented.size[1],
@@ -76,29 +84,23 @@ def _mask(person: json.Field, size: tuple[int, int], segmenter: str) -> Mask | N
     return Mask(inside=inside, score=person.at("score").number(), source=segmenter)
 
 
-def save_png(inside: Inside, path: Path) -> None:
-    """A mask as a black and white picture (0 and 255)."""
-    from PIL import Image
+def save_pngs(segmented: Segmented, folder: Path, stem: str, mark: str) -> None:
+    """One PNG per person who has a mask, black and white (0 and 255): ``<stem>_person0.png`` ...
 
-    with writing(path) as temporary:
-        Image.fromarray(inside.astype(np.uint8) * 255).save(temporary, format="PNG")
-
-
-def save_pngs(segmented: Segmented, folder: Path, stem: str) -> list[Path]:
-    """One PNG per person who has a mask: ``<stem>_person0.png`` and so on."""
-    paths = []
-    for k, mask in enumerate(segmented.masks):
+    The last person's comes first: where the first one's is, all are.
+    """
+    for k, mask in reversed(list(enumerate(segmented.masks))):
         if mask is not None:
-            paths.append(folder / f"{stem}_person{k}.png")
-            save_png(mask.inside, paths[-1])
-    return paths
-
-
-def done(folder: Path, stem: str) -> bool:
-    """Whether a picture's masks were written completely."""
-    return (folder / f"{stem}.json").is_file()
+            with writing(folder / f"{stem}_person{k}.png") as temporary:
+                write_png(mask.inside.astype(np.uint8) * 255, temporary, mark)
 
 
 def saved(folder: Path) -> Sequence[Path]:
     """The json files of all pictures segmented into ``folder``, by name."""
-    return sorted(p for p in folder.rglob("*.json") if p.name != "prompts.json")
+    found = (path for path in files_below(folder) if path.suffix == ".json")
+    return [path for path in found if path.name != "prompts.json" and _is_ours(path)]
+
+
+def _is_ours(path: Path) -> bool:
+    found = made.read(path)
+    return found is not None and found.maker == MAKER
