@@ -26,9 +26,8 @@ class MobileSam:
     def __init__(self, encoder: Path, decoder: Path, *, threads: int = 0):
         """``threads`` as ONNX Runtime counts them; 0 leaves the choice to it."""
         self._made = partial(MobileSam, encoder, decoder, threads=threads)
-        # The arena keeps its peak for ever; a folder of pictures should not.
-        self._encoder = Session(encoder, threads=threads, arena=False)
-        self._decoder = Session(opened(decoder), threads=threads, arena=False)
+        self._encoder = Session(encoder, threads=threads, shrink=True)
+        self._decoder = Session(opened(decoder), threads=threads)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return self._made, ()
