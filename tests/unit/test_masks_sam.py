@@ -57,6 +57,16 @@ def test_a_picture_is_encoded_once_for_all_its_people():
     assert len(engine.encoded) == 1, "nobody to segment: nothing to encode"
 
 
+def test_a_picture_asked_about_again_is_not_encoded_again():
+    engine = Disks()
+    segmenter = SamSegmenter(engine)
+    first, other = picture(), picture()
+    other[0, 0] = 255
+    for pixels in (first, first.copy(), other, other):
+        segmenter.segment(pixels, [Prompt(box=BOX)])
+    assert len(engine.encoded) == 2
+
+
 @pytest.mark.parametrize("size", [(200, 100), (90, 300), (2000, 1500)])
 def test_masks_come_back_where_the_box_is(size):
     box = BOX / [200, 100, 200, 100] * [*size, *size]

@@ -4,6 +4,7 @@ Segment Anything (Kirillov et al., arXiv 2304.02643) encodes a picture once and 
 for every prompt: box corners and clicks as points, and a rough mask. ``Engine`` is its networks.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
@@ -71,15 +72,17 @@ class SamSegmenter:
         """No network runs until ``segment`` is called; ``source`` is written into the masks."""
         self.engine, self.source = engine, source
         self.settings = settings or Settings()
+        self._views: Views | None = None
 
     def segment(self, pixels: Pixels, prompts: Sequence[Prompt]) -> list[Mask | None]:
         """One mask per prompt, disjoint; None for a prompt that says nothing.
 
-        The picture is encoded once, and once more for each of the first few small people.
+        The picture is encoded once, also when it is asked about again, and once more for each of
+        the first few small people.
         """
         prompts = untangled(prompts)
         view = whole((pixels.shape[1], pixels.shape[0]))
-        encoded: list[Any] = []
+        views = self.views(pixels)
         readings: list[Reading | None] = []
         looks = self.settings.closer
         for prompt in prompts:
@@ -89,11 +92,9 @@ class SamSegmenter:
             if looks and self.wants_closer_look(prompt, view):
                 looks -= 1
                 closer = around(extent(prompt), view.size, self.settings.margin)
-                readings.append(self.decode(self.encode(pixels, closer), closer, prompt))
+                readings.append(self.decode(views.encoded(pixels, closer), closer, prompt))
                 continue
-            if not encoded:
-                encoded.append(self.encode(pixels, view))
-            readings.append(self.decode(encoded[0], view, prompt))
+            readings.append(self.decode(views.encoded(pixels, view), view, prompt))
         return self.finish(readings, prompts)
 
     def segment_together(
@@ -125,11 +126,14 @@ class SamSegmenter:
         side = float((box[2:] - box[:2]).max())
         return prompt.box is not None and side < self.settings.small * max(view.size)
 
-    def encode(self, pixels: Pixels, view: View) -> Any:
-        """The engine's features of one view of a picture."""
-        canvas = blank()
-        view.place(canvas, pixels)
-        return self.engine.encode(normalise(canvas))
+    def views(self, pixels: Pixels) -> "Views":
+        """What has been encoded of this picture so far; another picture's encodings are dropped."""
+        # By content: whoever decodes a video may use one array for all its frames.
+        picture = hashlib.blake2b(np.ascontiguousarray(pixels)).digest()
+        views = self._views
+        if views is None or views.picture != picture:
+            views = self._views = Views(engine=self.engine, picture=picture, known={})
+        return views
 
     def decode(self, embedding: Any, view: View, prompt: Prompt) -> "Reading":
         """The decoder's answer to one prompt on one view.
@@ -184,6 +188,23 @@ class SamSegmenter:
             owner[tidy] = number
             masks[k] = Mask(inside=tidy, score=one.score, source=self.source)
         return masks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Views:
+    """What an engine has encoded of one picture (its digest), view by view."""
+
+    engine: Engine
+    picture: bytes
+    known: dict[View, Any]
+
+    def encoded(self, pixels: Pixels, view: View) -> Any:
+        """The engine's features of a view; every view is encoded once."""
+        if view not in self.known:
+            canvas = blank()
+            view.place(canvas, pixels)
+            self.known[view] = self.engine.encode(normalise(canvas))
+        return self.known[view]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
