@@ -13,10 +13,9 @@ import numpy as np
 from jaxtyping import Float
 
 from pymafsam.geometry.affine import Window, around_box
-from pymafsam.geometry.boxes import area
 from pymafsam.geometry.joints import COCO17
 from pymafsam.people import movenet
-from pymafsam.people.fusion import merged
+from pymafsam.people.fusion import Compared, merged
 from pymafsam.people.landmarks import POINTS, Run
 from pymafsam.people.looks import (
     COCO,
@@ -71,25 +70,24 @@ class Describer:
     def describe(self, pixels: Pixels, people: Sequence[Person]) -> list[Person]:
         """The same people with keypoints, answers, world, presence, keypoint_score and mask.
 
-        ``keypoint_score`` is the mean of MoveNet's confidences, points outside the box counting
-        nothing: it falls when somebody else was described, or when most of the person is hidden.
+        A keypoint's confidence is how likely it is right, 0..1. ``keypoint_score`` is the mean of
+        COCO's 17, those outside the box counting nothing: it falls when somebody else was
+        described, or when most of the person is hidden.
         """
         return [self._one(pixels, person) for person in people]
 
     def _one(self, pixels: Pixels, person: Person) -> Person:
         places = self._places(pixels, person.box)
         look = self._look(pixels, person.box, places)
-        answers = {
-            "coco17": places.points,
-            "blazepose33": np.column_stack([look.points, look.strength])[:POINTS],
-        }
+        landmarks = np.column_stack([look.points, look.strength])[:POINTS]
+        keypoints = merged(places.points, landmarks, person.box)
         return replace(
             person,
-            keypoints=merged(answers["coco17"], answers["blazepose33"]),
-            answers=answers,
+            keypoints=keypoints,
+            answers={"coco17": places.points, "blazepose33": landmarks},
             world=in_picture_axes(look.reading)[:POINTS],
             presence=look.reading.presence,
-            keypoint_score=places.fits,
+            keypoint_score=agreement(keypoints[COCO, :2], keypoints[COCO, 2], person.box),
             mask=whole_picture_mask(look.reading, pixels.shape[:2]),
         )
 
@@ -119,10 +117,16 @@ class Describer:
         around = replace(around_box(box, BOX_MARGIN), angle=places.angle)
         own = own_window(places.points, box) if places.fits >= SURE else None
         look = look_at(self.blazepose, pixels, own or around, box)
-        if not self.thorough or own is None or likeness(look, places, box) >= SOMEBODY_ELSE:
+        if not self.thorough or own is None or alike(look, places, box) >= SOMEBODY_ELSE:
             return look
         other = look_at(self.blazepose, pixels, around, box)
-        return max(look, other, key=lambda one: likeness(one, places, box))
+        return max(look, other, key=lambda one: alike(one, places, box))
+
+
+def alike(look: Look, places: Places, box: Float[np.ndarray, "4"]) -> float:
+    """How far BlazePose's points lie on MoveNet's, 0..1."""
+    theirs = np.column_stack([look.points, look.strength])[COCO]
+    return Compared.of(places.points, theirs, box).alike.item()
 
 
 def leaning(points: Coco) -> float:
@@ -137,15 +141,3 @@ def own_window(points: Coco, box: Float[np.ndarray, "4"]) -> Window:
     away = np.linalg.norm(points[:, :2] - hips, axis=1)
     radius = CROWN * float(away[points[:, 2] >= SURE].max(initial=0.0))
     return upright_window(hips, points[SHOULDERS, :2].mean(0) - hips, radius, box)
-
-
-def likeness(look: Look, places: Places, box: Float[np.ndarray, "4"]) -> float:
-    """How far BlazePose's points lie on MoveNet's, 0..1; 1 where neither is sure of any.
-
-    The mean over points of a Gaussian of their distance (deviation: a tenth of the person's size),
-    weighted by how sure both are.
-    """
-    gap = look.points[COCO] - places.points[:, :2]
-    near = np.exp(-(gap * gap).sum(-1) / (0.02 * max(float(area(box[None])[0]), 1.0)))
-    weight = places.points[:, 2] * look.strength[COCO]
-    return float((weight @ near + 1e-3) / (weight.sum() + 1e-3))

@@ -1,20 +1,197 @@
-"""Two networks' answers about one person made one: places, and how far each is to be believed."""
+"""Two networks' answers about one person made one: places, and how likely each is right.
+
+A point lies between MoveNet's and BlazePose's: where these are near each other the share changes
+softly with how sure either network is, where they are far apart it is nearly a choice. A logistic
+model then says how likely the point is right. ``tools/fit_fusion.py`` found the coefficients on
+photographs that no measurement uses.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
+from pymafsam.geometry.boxes import area
+from pymafsam.geometry.joints import BLAZEPOSE33, COCO17
 from pymafsam.people.looks import COCO
 
-# Confidences at which both networks err equally on COCO: MoveNet's are lower.
-MOVENET = (0.0, 0.15, 0.25, 0.35, 0.45, 0.55, 0.75, 1.0)
-BLAZEPOSE = (0.0, 0.43, 0.53, 0.62, 0.70, 0.75, 0.79, 0.95)
+REACH = 0.05  # of the person's size: deviation of the Gaussian that says how near two points are
+LEAST = 1e-3  # confidences are kept this far from 0 and 1 before their logits are taken
+HUNDRED = 100.0  # pixels; sizes are counted from here
+
+KINDS = ("face", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sharing:
+    """How BlazePose's share of a point follows from logits of confidences.
+
+    Rows of ``by_kind`` (order of ``KINDS``): a constant, and what a logit of MoveNet's and of
+    BlazePose's confidence in this point adds. ``overall``: the same for their mean confidences, for
+    how alike the two answers are altogether, and for the logarithm of the person's size. The sum
+    is multiplied by ``soft`` plus ``sharp`` times the points' distance in units of ``REACH``.
+    """
+
+    by_kind: tuple[tuple[float, float, float], ...]
+    overall: tuple[float, float, float, float]
+    soft: float
+    sharp: float
+
+
+SHARING = Sharing(
+    by_kind=(
+        (-0.775, -0.712, 0.216),
+        (-0.229, -0.189, 0.495),
+        (-0.024, -0.268, 0.183),
+        (-0.199, -0.412, 0.605),
+        (-0.560, -0.100, 0.352),
+        (-0.576, -0.405, 0.478),
+        (-0.524, -0.409, 0.291),
+    ),
+    overall=(0.327, 0.553, -0.170, -0.397),
+    soft=0.778,
+    sharp=1.578,
+)
+
+# Logistic models of a point being right (see ``features``): a constant for each kind, the logit of
+# BlazePose's confidence, the logarithm of the size; and what only two networks can say: the logit
+# of MoveNet's confidence, how near the two points are, how alike the answers are altogether.
+MERGED = (-1.633, 0.213, 0.261, 0.072, 0.376, 0.099, 0.124, 0.595, -0.124, 0.723, 0.892, 0.065)
+ALONE = (-2.708, 0.170, -0.000, -0.404, 0.434, -0.098, -0.277, 1.519, -0.087)
+
+# The keypoint of COCO's that each other one of BlazePose's is believed like.
+LIKE: Mapping[str, str] = {
+    "heel": "ankle",
+    "foot_index": "ankle",
+    "pinky": "wrist",
+    "index": "wrist",
+    "thumb": "wrist",
+    "eye_inner": "eye",
+    "eye_outer": "eye",
+}
+
+
+def relative(name: str) -> int:
+    """The index in COCO's order of what a keypoint of BlazePose's is believed like."""
+    side, _, part = name.partition("_")
+    meant = name if name in COCO17 else f"{side}_{LIKE.get(part, part)}"
+    return COCO17.index(meant) if meant in COCO17 else COCO17.index("nose")  # the mouth
+
+
+def kind(name: str) -> int:
+    """The row of ``KINDS`` for a keypoint of COCO's."""
+    part = name.rpartition("_")[2]
+    return KINDS.index(part) if part in KINDS else KINDS.index("face")
+
+
+RELATIVE = np.array([relative(name) for name in BLAZEPOSE33])
+KIND = np.array([kind(name) for name in COCO17])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """Both networks' confidences in COCO's points and how their answers lie to each other.
+
+    ``gap`` are distances in shares of the person's size (the root of the box's area, ``side``
+    pixels), ``alike`` says how far the two answers lie on each other altogether, 0..1.
+    """
+
+    movenet: Float[np.ndarray, "*people 17"]
+    blazepose: Float[np.ndarray, "*people 17"]
+    gap: Float[np.ndarray, "*people 17"]
+    alike: Float[np.ndarray, "*people 1"]
+    side: Float[np.ndarray, "*people 1"]
+
+    @staticmethod
+    def of(
+        coco: Float[np.ndarray, "*people 17 3"],
+        blazepose: Float[np.ndarray, "*people 17 3"],
+        box: Float[np.ndarray, "*people 4"],
+    ) -> "Compared":
+        """The comparison of two answers for the same people."""
+        side = np.sqrt(np.maximum(area(box.reshape(-1, 4)), 1.0)).reshape(*box.shape[:-1], 1)
+        gap = np.linalg.norm(coco[..., :2] - blazepose[..., :2], axis=-1) / side
+        # The mean of a Gaussian of their distance (deviation: a tenth of the person's size),
+        # weighted by how sure both are; 1 where neither is sure of any.
+        weight = coco[..., 2] * blazepose[..., 2]
+        likeness = (weight * np.exp(-50 * gap**2)).sum(-1, keepdims=True) + 1e-3
+        return Compared(
+            movenet=coco[..., 2],
+            blazepose=blazepose[..., 2],
+            gap=gap,
+            alike=likeness / (weight.sum(-1, keepdims=True) + 1e-3),
+            side=side,
+        )
+
+    @property
+    def near(self) -> Float[np.ndarray, "*people 17"]:
+        """How near the two points are, 0..1."""
+        return np.exp(-((self.gap / REACH) ** 2) / 2)
+
+    def share(self, sharing: Sharing | None = None) -> Float[np.ndarray, "*people 17"]:
+        """BlazePose's share of each of COCO's points, 0..1."""
+        sharing = sharing or SHARING
+        constant, own, other = np.array(sharing.by_kind)[KIND].T
+        means = [logit(seen.mean(-1, keepdims=True)) for seen in (self.movenet, self.blazepose)]
+        sizes = [logit(self.alike), np.log(self.side / HUNDRED)]
+        overall = np.concatenate([*means, *sizes], axis=-1) @ np.array(sharing.overall)
+        total = constant + own * logit(self.movenet) + other * logit(self.blazepose)
+        total = total + overall[..., None]
+        return logistic(total * (sharing.soft + sharing.sharp * self.gap / REACH))
 
 
 def merged(
-    coco: Float[np.ndarray, "17 3"], blazepose: Float[np.ndarray, "33 3"]
+    coco: Float[np.ndarray, "17 3"],
+    blazepose: Float[np.ndarray, "33 3"],
+    box: Float[np.ndarray, "4"],
 ) -> Float[np.ndarray, "33 3"]:
-    """BlazePose's keypoints with COCO's 17 as MoveNet has them, confidences on one scale."""
+    """BlazePose's keypoints with COCO's 17 made of both answers; confidences are likelihoods."""
+    compared = Compared.of(coco, blazepose[COCO], box)
+    share = compared.share()
     keypoints = blazepose.astype(np.float64)
-    keypoints[COCO, :2] = coco[:, :2]
-    keypoints[COCO, 2] = np.interp(coco[:, 2], MOVENET, BLAZEPOSE)
+    keypoints[COCO, :2] = coco[:, :2] + share[:, None] * (keypoints[COCO, :2] - coco[:, :2])
+    values = features(compared, blazepose[:, 2], RELATIVE)
+    # Where MoveNet's ankle was taken and BlazePose's is elsewhere, so is its heel.
+    beside = np.maximum(share, compared.near)[RELATIVE]
+    beside[COCO] = 1.0
+    keypoints[:, 2] = beside * logistic(values @ np.array(MERGED))
     return keypoints
+
+
+def calibrated(
+    blazepose: Float[np.ndarray, "33 3"], box: Float[np.ndarray, "4"]
+) -> Float[np.ndarray, "33 3"]:
+    """BlazePose's keypoints where it is alone; confidences are likelihoods."""
+    unasked = Compared.of(np.zeros((17, 3)), np.zeros((17, 3)), box)
+    values = features(unasked, blazepose[:, 2], RELATIVE)[:, : len(ALONE)]
+    chance = logistic(values @ np.array(ALONE))
+    return np.column_stack([blazepose[:, :2].astype(np.float64), chance])
+
+
+def features(
+    compared: Compared, blazepose: Float[np.ndarray, "points"], rows: Int[np.ndarray, "points"]
+) -> Float[np.ndarray, "points features"]:
+    """The numbers that ``MERGED`` weighs, for points believed like these rows of COCO's."""
+    same = np.ones(len(rows))
+    return np.column_stack(
+        [
+            np.eye(len(KINDS))[KIND[rows]],
+            logit(blazepose),
+            np.log(compared.side / HUNDRED) * same,
+            logit(compared.movenet[rows]),
+            compared.near[rows],
+            logit(compared.alike) * same,
+        ]
+    )
+
+
+def logit(chance: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """Inverse of the logistic function, finite."""
+    inside = np.clip(np.asarray(chance, np.float64), LEAST, 1 - LEAST)
+    return np.log(inside / (1 - inside))
+
+
+def logistic(value: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """The logistic function."""
+    return 1 / (1 + np.exp(-np.clip(value, -30, 30)))

@@ -11,8 +11,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pymafsam.geometry.affine import around_box
+from pymafsam.people.fusion import calibrated
 from pymafsam.people.landmarks import POINTS, Run
-from pymafsam.people.looks import Look, in_picture_axes, look_at, whole_person, whole_picture_mask
+from pymafsam.people.looks import (
+    COCO,
+    Look,
+    agreement,
+    in_picture_axes,
+    look_at,
+    whole_person,
+    whole_picture_mask,
+)
 from pymafsam.records import Person, Pixels
 
 BOX_MARGIN = 1.5  # side of the first window per longer side of the box
@@ -32,9 +41,9 @@ class SoloDescriber:
     def describe(self, pixels: Pixels, people: Sequence[Person]) -> list[Person]:
         """The same people with keypoints, world, presence, keypoint_score and mask filled in.
 
-        A keypoint's confidence is the maximum of its heatmap, 0..1. ``keypoint_score`` is the
-        mean confidence of the 17 COCO keypoints times the share of it that lies in the box: it
-        falls when somebody else was described, or when most of the person is hidden.
+        A keypoint's confidence is how likely it is right, 0..1. ``keypoint_score`` is the mean of
+        COCO's 17, those outside the box counting nothing: it falls when somebody else was
+        described, or when most of the person is hidden.
         """
         return [self._one(pixels, person) for person in people]
 
@@ -44,14 +53,15 @@ class SoloDescriber:
         window = whole_person(first, person.box)
         second = look_at(self.network, pixels, window, person.box, mirror=True)
         best = second if second.fits > first.fits - ASTRAY else first
-        keypoints = np.column_stack([best.points, best.strength])[:POINTS]
+        answer = np.column_stack([best.points, best.strength])[:POINTS]
+        keypoints = calibrated(answer, person.box)
         return replace(
             person,
             keypoints=keypoints,
-            answers={"blazepose33": keypoints},
+            answers={"blazepose33": answer},
             world=in_picture_axes(best.reading)[:POINTS],
             presence=best.reading.presence,
-            keypoint_score=best.fits,
+            keypoint_score=agreement(keypoints[COCO, :2], keypoints[COCO, 2], person.box),
             mask=whole_picture_mask(best.reading, pixels.shape[:2]),
         )
 
