@@ -129,7 +129,7 @@ class SamSegmenter:
     def views(self, pixels: Pixels) -> "Views":
         """What has been encoded of this picture so far; another picture's encodings are dropped."""
         # By content: whoever decodes a video may use one array for all its frames.
-        picture = hashlib.blake2b(np.ascontiguousarray(pixels)).digest()
+        picture = hashlib.blake2b(pixels.tobytes()).digest()
         views = self._views
         if views is None or views.picture != picture:
             views = self._views = Views(engine=self.engine, picture=picture, known={})
