@@ -38,6 +38,10 @@ VERBS: dict[str, Verb] = {
     "mask show": Verb(
         "pymafsam.cli.mask_show:MaskShow", "masks and points drawn over their pictures"
     ),
+    "prepare": Verb(
+        "pymafsam.cli.prepare:Prepare", "raw annotations of data sets -> tables of people"
+    ),
+    "fit": Verb("pymafsam.cli.fit:Fit", "pseudo ground truth for tables of people"),
     "evaluate coco": Verb("pymafsam.cli.evaluate:EvaluateCoco", "COCO keypoint AP, mask overlap"),
     "evaluate lsp": Verb("pymafsam.cli.evaluate:EvaluateLsp", "PCK on Leeds Sports Pose"),
     "evaluate standing": Verb(

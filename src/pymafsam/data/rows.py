@@ -105,6 +105,21 @@ class Rows:
     part_name: Shaped[np.ndarray, "rows"] | None = None
     dropped: tuple[Dropped, ...] = field(default=())
 
+    @staticmethod
+    def of(people: Sequence[Row], dropped: Sequence[Dropped] = ()) -> "Rows":
+        """The people as a table. Raises BadInput when there is nobody."""
+        if not people:
+            why = dropped[0].reason if dropped else "the data set is empty"
+            raise BadInput(f"Not one row can be used ({len(dropped)} were looked at: {why}).")
+        found: dict[str, Any] = {}
+        for one in fields(Row):
+            column = [getattr(person, one.name) for person in people]
+            if any(_says_something(value) for value in column):
+                found[one.name] = _stacked(one.name, column)
+        if "pose" in found:
+            found["has_smpl"] = np.array([person.has_smpl for person in people])
+        return Rows(**found, dropped=tuple(dropped))
+
     def __len__(self) -> int:
         return len(self.image)
 
@@ -252,6 +267,17 @@ def write(rows: Rows, path: Path, **more: np.ndarray) -> None:
         arrays["gender"] = np.array(["m", "f", ""])[rows.gender]
     with writing(path) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, **arrays)
+
+
+def _says_something(value: Any) -> bool:
+    return value is not None and not (isinstance(value, str | int) and value in ("", -1))
+
+
+def _stacked(name: str, column: list[Any]) -> np.ndarray:
+    """One column of many people; who lacks the value gets ``UNKNOWN``'s."""
+    like = np.asarray(next(value for value in column if _says_something(value)))
+    empty = np.full(like.shape, UNKNOWN.get(name, 0), like.dtype)
+    return np.stack([empty if value is None else np.asarray(value) for value in column])
 
 
 def joined(tables: Sequence[Rows]) -> Rows:

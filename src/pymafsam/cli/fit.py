@@ -1,0 +1,174 @@
+"""``fit``: pseudo ground truth for a table of annotated people."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from pymafsam.errors import BadUsage
+
+if TYPE_CHECKING:
+    from pymafsam.body import BodyModel
+    from pymafsam.data.pseudo import Fitter, PseudoTruth
+    from pymafsam.data.rows import Rows
+
+SHOWN = 8  # rows each of the best, the median and the worst on the contact sheet
+
+
+@dataclass(kw_only=True)
+class Fit:
+    """Bodies for a table of people with annotated 2D joints (pseudo ground truth).
+
+    The annotation leads; the landmark network's keypoints and metres and the mask support it.
+    Writes the table with pose, shape, camera and mask of every row to --out, a report beside it
+    (.json: error histogram, what is not valid and why) and a contact sheet (.png: best, median
+    and worst fits). Interrupted, it goes on where it was when run again.
+
+    Example:
+      pymafsam fit lspet.npz --images hr-lspet/ --out lspet-fits.npz
+    """
+
+    table: tyro.conf.Positional[Path]
+    """A table of people (prepare, or SPIN's own npz)."""
+    images: Path
+    """The folder that the table's picture names start from."""
+    out: Annotated[Path, tyro.conf.arg(metavar="FITS.npz")]
+    """The table with fits to be written."""
+    body: str = "anny24"
+    """The embedded body, or the path of an SMPL file of yours."""
+    error: float = 0.04
+    """Fits further from the annotation (mean, share of the joints' box's diagonal) are invalid."""
+    joints: int = 6
+    """Rows with fewer annotated joints are left alone."""
+    limit: int | None = None
+    """Only the first so many rows."""
+    photographs: bool = True
+    """Whether the contact sheet shows the photographs, or bodies on grey only."""
+
+    def run(self) -> int:
+        import numpy as np
+
+        from pymafsam.cli.options import progress_bar
+        from pymafsam.data import pseudo, rows
+        from pymafsam.files import journal
+        from pymafsam.files.atomic import check_writable
+
+        if self.out.suffix != ".npz":
+            raise BadUsage(f"--out: a table is a .npz file, not {self.out.name}.")
+        check_writable(self.out.parent)
+        table = rows.read(self.table)
+        table = table.take(np.arange(len(table))[: self.limit])
+        fitter = self.load()
+        with journal.opened(self.out.with_suffix(".journal"), self.settings(table)) as notes:
+            with progress_bar() as progress:
+                task = progress.add_task("fit", total=len(table), completed=len(notes.done))
+                for _ in fitter.run(table, notes):
+                    progress.advance(task)
+            found = [pseudo.from_journal(notes.done[str(k)]) for k in range(len(table))]
+        self.write(table, found, fitter)
+        return 0
+
+    def load(self) -> "Fitter":
+        """The fit and the landmark network these options mean."""
+        from pymafsam import body
+        from pymafsam.cli.fetch import showing_downloads
+        from pymafsam.data.pseudo import Fitter, Limits, landmark_network
+        from pymafsam.fitting.annotated import AnnotatedFit
+
+        with showing_downloads():
+            network = landmark_network()
+        limits = Limits(error=self.error, joints=self.joints)
+        return Fitter(
+            fit=AnnotatedFit(body.load(self.body)),
+            network=network,
+            images=self.images,
+            limits=limits,
+        )
+
+    def settings(self, table: "Rows") -> dict[str, str]:
+        """What an interrupted run must have in common with the one that goes on."""
+        import hashlib
+
+        names = hashlib.sha256("\n".join(map(str, table.image)).encode()).hexdigest()[:16]
+        return {
+            "table": names,
+            "images": str(self.images),
+            "body": self.body,
+            "error": str(self.error),
+            "joints": str(self.joints),
+        }
+
+    def write(self, table: "Rows", found: "Sequence[PseudoTruth]", fitter: "Fitter") -> None:
+        """Table, report and contact sheet."""
+        import numpy as np
+
+        from pymafsam.data import pseudo, rows
+        from pymafsam.files.atomic import writing
+
+        rows.write(
+            pseudo.learnt(table, found),
+            self.out,
+            fit_error=np.array([one.error for one in found]),
+            fit_energy=np.array([one.energy for one in found]),
+            fit_reading=np.array([one.reading for one in found]),
+        )
+        figures = summary(found)
+        failed = {str(table.image[k]): one.reason for k, one in enumerate(found) if one.reason}
+        with writing(self.out.with_suffix(".json")) as path:
+            content = {"settings": self.settings(table), **figures, "not_valid": failed}
+            path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        self.draw(fitter.fit.model)
+        print_summary(figures, self.out)
+
+    def draw(self, model: "BodyModel") -> None:
+        """The contact sheet of the table that was written."""
+        import numpy as np
+        from PIL import Image
+
+        from pymafsam.data import rows, sheet
+        from pymafsam.files.atomic import writing
+        from pymafsam.files.pickles import read_npz
+
+        table = rows.read(self.out)
+        assert table.has_smpl is not None
+        errors = np.where(table.has_smpl, read_npz(self.out)["fit_error"], np.nan)
+        chosen = sheet.best_median_worst(errors, SHOWN)
+        if chosen:
+            images = self.images if self.photographs else None
+            drawn = sheet.contact_sheet(model, table, chosen, images)
+            with writing(self.out.with_suffix(".png")) as path:
+                Image.fromarray(drawn).save(path)
+
+
+def summary(found: "Sequence[PseudoTruth]") -> dict:
+    """Counts, mean errors and their histogram (shares of the diagonal, steps of half a percent)."""
+    import numpy as np
+
+    errors = np.array([one.error for one in found])
+    valid = np.array([one.valid for one in found])
+    fitted = np.isfinite(errors)
+    edges = np.arange(0, 0.1001, 0.005)
+    counts, _ = np.histogram(np.minimum(errors[fitted], 0.0999), edges)
+    quantiles = np.percentile(errors[fitted], [10, 50, 90]) if fitted.any() else np.full(3, np.nan)
+    return {
+        "rows": len(found),
+        "valid": int(valid.sum()),
+        "mean_error_of_valid": round(float(errors[valid].mean()), 5) if valid.any() else None,
+        "error_10_50_90": [round(float(q), 5) for q in quantiles] if fitted.any() else None,
+        "readings": dict(Counter(one.reading for one in found if one.valid)),
+        "histogram": {f"{low:.3f}": int(n) for low, n in zip(edges, counts, strict=False)},
+    }
+
+
+def print_summary(figures: dict, out: Path) -> None:
+    """The same, for people."""
+    share = figures["valid"] / max(figures["rows"], 1)
+    print(f"{figures['rows']:,} rows, {figures['valid']:,} valid ({share:.1%}) -> {out}")
+    if figures["mean_error_of_valid"] is not None:
+        print(f"mean 2D error of the valid: {figures['mean_error_of_valid']:.2%} of the diagonal")
+    for reading, count in figures["readings"].items():
+        print(f"  {reading}: {count:,}")

@@ -1,0 +1,299 @@
+"""Pseudo ground truth: a body for every row with annotated 2D joints.
+
+A row is looked at once by the keypoint network, through a window that its annotation gives; then
+the body is fitted to annotation, keypoints, metres and mask (``fitting.annotated``).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from pymafsam.data.prepare.boxes import around
+from pymafsam.data.rows import UNKNOWN, Row, Rows
+from pymafsam.errors import BadInput, PymafsamError
+from pymafsam.files import rle
+from pymafsam.files.frames import read_picture
+from pymafsam.files.journal import Journal
+from pymafsam.fitting.annotated import (
+    ANNOTATED,
+    READINGS,
+    Annotated,
+    AnnotatedFit,
+    Fitted,
+    from_layout,
+)
+from pymafsam.geometry import joints, rotation
+from pymafsam.geometry.affine import Square, around_box
+from pymafsam.geometry.camera import picture_camera
+from pymafsam.people.describe import BOX_MARGIN
+from pymafsam.people.landmarks import POINTS, Run
+from pymafsam.people.litert import Network
+from pymafsam.people.looks import (
+    Look,
+    in_picture_axes,
+    look_at,
+    upright_window,
+    whole_picture_mask,
+)
+from pymafsam.pretrained import catalogue
+from pymafsam.records import Camera, Frame, Inside, Mask
+
+ROOM = 0.12  # around the joints' box, of its longer side: hands, feet, hair
+BEYOND = 1.1  # from the hips to a person's end, over the distance of the farthest joint
+TORSOS = 1.6  # nobody reaches less far from the hips than so many lengths of the torso
+GROUP = 16  # people solved at once
+DIGITS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """When a fit is good enough to be learnt from.
+
+    ``error``: mean distance to the annotation, as a share of the diagonal of the annotated
+    joints' box. ``joints``: annotated ones, at least. ``beta``: the largest coefficient of shape.
+    ``nearest``: metres from the camera.
+    """
+
+    error: float = 0.04
+    joints: int = 6
+    beta: float = 4.0
+    nearest: float = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PseudoTruth:
+    """What was found for a row; plain values, as they stand in the journal.
+
+    ``error`` is a share of the joints' box's diagonal. ``reason``: why it is not to be learnt
+    from; empty when it is.
+    """
+
+    pose: tuple[float, ...] = ()
+    betas: tuple[float, ...] = ()
+    translation: tuple[float, ...] = ()
+    focal: float = float("nan")
+    size: tuple[int, int] = (0, 0)
+    mask: str = ""
+    error: float = float("nan")
+    energy: float = float("nan")
+    reading: str = "as annotated"
+    reason: str = ""
+
+    @property
+    def valid(self) -> bool:
+        """Whether it is to be learnt from."""
+        return not self.reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A row with what the keypoint network says of it, ready to be fitted."""
+
+    index: int
+    person: Annotated
+    mask: Mask | None
+    camera: Camera
+    diagonal: float  # of the annotated joints' box, pixels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitter:
+    """Makes pseudo ground truth. ``network`` is the landmark network; see ``people.landmarks``."""
+
+    fit: AnnotatedFit
+    network: Run
+    images: Path
+    limits: Limits
+
+    def run(self, rows: Rows, journal: Journal) -> Iterator[tuple[int, PseudoTruth]]:
+        """Every row that the journal has not, with what was found; noted in it group by group."""
+        todo = [index for index in range(len(rows)) if str(index) not in journal.done]
+        for first in range(0, len(todo), GROUP):
+            for index, found in self.group(rows, todo[first : first + GROUP]):
+                journal.add(str(index), asdict(found))
+                yield index, found
+
+    def group(self, rows: Rows, chosen: Sequence[int]) -> list[tuple[int, PseudoTruth]]:
+        """Some rows, solved together; nobody's answer depends on the company."""
+        found: dict[int, PseudoTruth] = {}
+        seen: list[Seen] = []
+        for index in chosen:
+            try:
+                seen.append(self.look(index, rows[index]))
+            except PymafsamError as error:
+                found[index] = PseudoTruth(reason=str(error).splitlines()[0])
+        if seen:
+            people, masks, cameras = zip(*((s.person, s.mask, s.camera) for s in seen), strict=True)
+            for one, fitted in zip(seen, self.fit.fit(people, masks, cameras), strict=True):
+                found[one.index] = self.judged(one, fitted)
+        return [(index, found[index]) for index in chosen]
+
+    def look(self, index: int, row: Row) -> Seen:
+        """Raises BadInput for a bad picture and for too few annotated joints."""
+        clicked = clicked_of(row)
+        box = around(clicked)
+        known = int((clicked[:, 2] > 0).sum())
+        if box is None or known < self.limits.joints:
+            raise BadInput(f"only {known} joints are annotated, {self.limits.joints} are wanted")
+        frame = read_picture(self.images / row.image)
+        within = _with_room(box, frame.size)
+        window = window_of(clicked, within) or around_box(within, BOX_MARGIN)
+        look = look_at(self.network, frame.pixels, window, within)
+        drawn = whole_picture_mask(look.reading, frame.pixels.shape[:2])
+        return Seen(
+            index=index,
+            person=_person(look, within, clicked),
+            mask=_mask(row, frame, drawn),
+            camera=picture_camera(frame.size, frame.focal),
+            diagonal=float(np.linalg.norm(box[2:] - box[:2])),
+        )
+
+    def judged(self, seen: Seen, fitted: Fitted) -> PseudoTruth:
+        """The fit as plain values, with what speaks against it."""
+        error = float(np.nanmean(fitted.errors)) / seen.diagonal
+        pose = rotation.to_axis_angle(fitted.rotations).ravel()
+        return PseudoTruth(
+            pose=_plain(pose),
+            betas=_plain(fitted.betas),
+            translation=_plain(fitted.translation),
+            focal=round(seen.camera.focal, DIGITS),
+            size=seen.camera.size,
+            mask="" if seen.mask is None else rle.encode(seen.mask.inside)["counts"],
+            error=round(error, DIGITS),
+            energy=round(fitted.energy, 2),
+            reading=fitted.reading,
+            reason=self.against(error, fitted),
+        )
+
+    def against(self, error: float, fitted: Fitted) -> str:
+        """Why a fit is not good enough; empty when it is."""
+        limits = self.limits
+        if not np.isfinite(fitted.energy):
+            return "the fit did not converge"
+        if error > limits.error:
+            return f"further than {limits.error:.0%} of the diagonal from the annotation"
+        if np.abs(fitted.betas).max() > limits.beta:
+            return f"a shape coefficient beyond {limits.beta:g}"
+        if fitted.translation[2] < limits.nearest:
+            return f"nearer to the camera than {limits.nearest:g} m"
+        return ""
+
+
+def landmark_network() -> Run:
+    """The heavy landmark network, or the one that can be had. Raises MissingAsset without any."""
+    name = catalogue.first_available("blazepose-heavy", "blazepose-full")
+    return Network(catalogue.locate(name))
+
+
+def clicked_of(row: Row) -> Float[np.ndarray, "annotated 3"]:
+    """The row's annotated joints; where it has none, the detected ones."""
+    for keypoints, layout in ((row.keypoints, "j24"), (row.openpose, "body25")):
+        if keypoints is not None and (keypoints[:, 2] > 0).any():
+            return from_layout(keypoints, layout)
+    return np.zeros((len(ANNOTATED), 3))
+
+
+def _person(
+    look: Look, box: Float[np.ndarray, "4"], clicked: Float[np.ndarray, "annotated 3"]
+) -> Annotated:
+    return Annotated(
+        box=box,
+        score=1.0,
+        keypoints=np.column_stack([look.points, look.strength])[:POINTS],
+        world=in_picture_axes(look.reading)[:POINTS],
+        presence=look.reading.presence,
+        keypoint_score=look.fits,
+        clicked=clicked,
+    )
+
+
+def window_of(
+    clicked: Float[np.ndarray, "annotated 3"], box: Float[np.ndarray, "4"]
+) -> Square | None:
+    """The square that holds a whole annotated person, upright, about the hips: what the landmark
+    network wants to see. None without a shoulder and a hip.
+    """
+    shoulders, hips = (_middle(clicked, part) for part in ("shoulder", "hip"))
+    if shoulders is None or hips is None:
+        return None
+    known = clicked[clicked[:, 2] > 0, :2]
+    up = shoulders - hips
+    farthest = np.linalg.norm(known - hips, axis=1).max()
+    radius = max(BEYOND * float(farthest), TORSOS * float(np.linalg.norm(up)))
+    return upright_window(hips, up, radius, box)
+
+
+def _middle(clicked: Float[np.ndarray, "annotated 3"], part: str) -> np.ndarray | None:
+    pair = clicked[[ANNOTATED.index(f"{side}_{part}") for side in ("left", "right")]]
+    known = pair[pair[:, 2] > 0, :2]
+    return known.mean(axis=0) if len(known) else None
+
+
+def _with_room(box: Float[np.ndarray, "4"], size: tuple[int, int]) -> Float[np.ndarray, "4"]:
+    """The joints' box and what surrounds joints, within the picture as far as there is any."""
+    room = ROOM * max(float((box[2:] - box[:2]).max()), 10.0)
+    wide = box + np.array([-room, -room, room, room])
+    inside = wide.clip(0, np.array([*size, *size], np.float64))
+    return inside if ((inside[2:] - inside[:2]) >= 1).all() else wide
+
+
+def _mask(row: Row, frame: Frame, drawn: Inside) -> Mask | None:
+    """The row's own mask, else the landmark network's."""
+    if row.mask:
+        width, height = frame.size
+        inside = rle.decode({"size": [height, width], "counts": row.mask}, frame.size)
+        return Mask(inside=inside, score=1.0, source="given")
+    return Mask(inside=drawn, score=1.0, source="detector") if drawn.any() else None
+
+
+def _plain(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(round(float(value), DIGITS) for value in values)
+
+
+def from_journal(value: Mapping[str, Any]) -> PseudoTruth:
+    """The inverse of ``asdict`` through json."""
+    named: dict[str, Any] = {
+        one.name: tuple(v) if isinstance(v := value[one.name], list) else v
+        for one in fields(PseudoTruth)
+    }
+    return PseudoTruth(**named)
+
+
+def learnt(rows: Rows, found: Sequence[PseudoTruth]) -> Rows:
+    """The rows with pose, betas, camera and mask of what was found, to be learnt from where valid.
+
+    Where an annotation had its sides exchanged, its joints are put right as well.
+    """
+    width = max((len(one.betas) for one in found), default=0)
+    if not width:
+        raise BadInput("No row could be fitted; the report says why, row by row.")
+    filled = lambda values, count: values or (UNKNOWN_VALUE,) * count  # noqa: E731
+    return replace(
+        rows,
+        keypoints=_put_right(rows, found),
+        pose=np.array([one.pose or (0.0,) * 72 for one in found]),
+        betas=np.array([one.betas or (0.0,) * width for one in found]),
+        translation=np.array([filled(one.translation, 3) for one in found]),
+        focal=np.array([one.focal for one in found]),
+        size=np.array([one.size for one in found]),
+        mask=np.array([one.mask for one in found]),
+        has_smpl=np.array([one.valid for one in found]),
+    )
+
+
+UNKNOWN_VALUE: float = UNKNOWN["translation"]
+
+
+def _put_right(rows: Rows, found: Iterable[PseudoTruth]) -> np.ndarray | None:
+    if rows.keypoints is None:
+        return None
+    out, names = rows.keypoints.copy(), list(map(str, joints.J24))
+    for keypoints, one in zip(out, found, strict=True):
+        for part in READINGS[one.reading] if one.valid else ():
+            pair = [names.index(f"{side}_{part}") for side in ("left", "right")]
+            keypoints[pair] = keypoints[pair[::-1]]
+    return out
