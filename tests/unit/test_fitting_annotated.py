@@ -29,7 +29,8 @@ def walker(model) -> Annotated:
     vectors = np.zeros((24, 3))
     for name, vector in {
         "left_hip": (-0.7, 0, 0.05), "right_hip": (0.3, 0, -0.05), "right_knee": (0.9, 0, 0),
-        "left_shoulder": (0, 0.4, -1.1), "right_shoulder": (0, 0.5, 1.1), "left_elbow": (0, -0.6, 0),
+        "left_shoulder": (0, 0.4, -1.1), "right_shoulder": (0, 0.5, 1.1),
+        "left_elbow": (0, -0.6, 0),
     }.items():  # fmt: skip
         vectors[joints.SMPL24.index(name)] = vector
     pose = rotation.from_axis_angle(vectors)

@@ -20,6 +20,11 @@ PREPARERS = Table(
         "lspet": "pymafsam.data.prepare.leeds:lspet",
         "lsp": "pymafsam.data.prepare.leeds:lsp",
         "coco": "pymafsam.data.prepare.coco:coco",
+        "mpii": "pymafsam.data.prepare.mpii:mpii",
+        "3dpw": "pymafsam.data.prepare.threedpw:threedpw",
+        "h36m": "pymafsam.data.prepare.h36m:h36m",
+        "mpi-inf-3dhp": "pymafsam.data.prepare.mpi_inf_3dhp:mpi_inf_3dhp",
+        "eft": "pymafsam.data.prepare.eft:eft",
     },
 )
 
