@@ -23,7 +23,6 @@ from pymafsam.people.same import distinct
 from pymafsam.records import Frame, Mask, Observation, Person, Prompt, Request
 
 TOUCHED = 0.02  # of a box in other people's masks: from here on somebody is looked at again
-ASTRAY = 0.05  # of the keypoint score
 log = logging.getLogger(__name__)
 
 
@@ -52,7 +51,12 @@ class Observer:
         if "masks" in needs:
             masks = self.segment(frame, people) if request.masks is None else request.masks
             if "keypoints" in needs:
-                people = self.look_again(frame, people, masks)
+                again = self.look_again(frame, people, masks)
+                changed = any(new is not old for new, old in zip(again, people, strict=True))
+                people = again
+                if changed and request.masks is None:
+                    # The masks shall be of the people as they are known at last.
+                    masks = self.segment(frame, people)
         return Observation(
             frame=frame,
             camera=picture_camera(frame.size, self.focal or frame.focal),
@@ -104,13 +108,13 @@ class Observer:
         """Whoever has others' pixels in their box is described again with those greyed out.
 
         A keypoint network easily describes the same one of two people who touch. A second look
-        that is much less clear than the first went astray.
+        that is less clear than the first went astray.
         """
         chosen = list(people)
         for k, person in enumerate(people):
             if touched(person, masks, k) > TOUCHED:
                 (again,) = self.detector.describe(alone(frame.pixels, masks, k), [person])
-                if (again.keypoint_score or 0) > (person.keypoint_score or 0) - ASTRAY:
+                if (again.keypoint_score or 0) > (person.keypoint_score or 0):
                     chosen[k] = again
         return chosen
 

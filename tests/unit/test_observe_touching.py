@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pymafsam.observe import Observer, touched
-from pymafsam.records import Frame, Mask, Person
+from pymafsam.records import Frame, Mask, Person, Request
 
 
 def mask(x0, x1):
@@ -63,9 +63,43 @@ def test_people_apart_are_left_alone():
     assert detector.seen == []
 
 
-def test_a_second_look_that_shows_much_less_is_not_believed():
+def test_a_second_look_that_shows_less_is_not_believed():
     people = look(Detector(0.3, []), [LEFT, RIGHT], [mask(10, 90), mask(70, 160)])
     assert people == [LEFT, RIGHT]
+
+
+class Halves:
+    """Masks that touch, and how often it was asked for them."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def segment(self, pixels, prompts):
+        self.asked += 1
+        return [mask(10, 90), mask(70, 160)]
+
+
+@pytest.mark.parametrize(("second", "times"), [(0.6, 2), (0.3, 1)])
+def test_masks_are_made_again_of_people_who_were_described_again(second, times):
+    segmenter = Halves()
+    observer = Observer(detector=Better(0.5, second), segmenter=segmenter)
+    frame = Frame(pixels=np.zeros((100, 200, 3), np.uint8), name="a")
+    observer.observe(Request(frame=frame, people=(LEFT, RIGHT)), {"keypoints", "masks"})
+    assert segmenter.asked == times
+
+
+class Better:
+    """One keypoint score at the first look, another at later ones."""
+
+    def __init__(self, first, second):
+        self.first, self.second, self.looked = first, second, False
+
+    def find(self, pixels):
+        return []
+
+    def describe(self, pixels, people):
+        score, self.looked = (self.second if self.looked else self.first), True
+        return [dataclasses.replace(p, keypoint_score=score) for p in people]
 
 
 def test_the_share_of_a_box_in_others_masks():
