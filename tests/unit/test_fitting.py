@@ -16,7 +16,6 @@ from pymafsam.fitting.evidence import (
     LANDMARKS,
     LINKS,
     Trust,
-    blazepose_shifts,
     correspondence,
     far_ends,
     gather_evidence,
@@ -268,12 +267,6 @@ def test_every_layouts_keypoints_are_averages():
 
 def test_links_are_differences():
     assert not link_matrix().sum(axis=0).any()
-
-
-def test_the_networks_landmarks_are_shifted_alike_on_both_sides():
-    shifts = blazepose_shifts()
-    left, right = (shifts[:, :, LANDMARKS.index(f"{side}_ear")] for side in ("left", "right"))
-    np.testing.assert_allclose(left * [-1, 1, 1], right)
 
 
 def test_limbs_are_supported_by_their_far_ends():

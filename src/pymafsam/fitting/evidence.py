@@ -71,14 +71,13 @@ LEANING = (
 class Trust:
     """How the confidence of a keypoint becomes its weight: a logistic curve.
 
-    ``middle`` and ``width`` follow the errors of BlazePose's keypoints on COCO by the height of
-    their heatmap's maximum (docs/results/fit.md); ``metric_floor`` is what is left of a metric
-    landmark nobody sees.
+    Confidences are likelihoods of being right (``people.fusion``); ``metric_floor`` is what is left
+    of a metric landmark nobody sees. Chosen on coco/train and lsp/train (docs/results/fit.md).
     """
 
-    middle: float = 0.6
+    middle: float = 0.4
     width: float = 0.09
-    sharp_middle: float = 0.65  # the same for places in the picture, where errors grow faster
+    sharp_middle: float = 0.45  # the same for places in the picture, where errors grow faster
     unsure: float = 0.0  # least weight of a place inside the picture
     metric_floor: float = 0.05
     bone_sigma: tuple[float, float, float] = (0.15, 0.15, 0.10)  # metres; across, along the ray
@@ -91,31 +90,6 @@ class Trust:
         """Weights of places in the picture."""
         curve = 1 / (1 + np.exp((self.sharp_middle - confidence) / self.width))
         return self.unsure + (1 - self.unsure) * curve
-
-
-# Where BlazePose's landmarks sit beside COCO's, metres in the rest axes of a joint (the left one
-# of a pair); tools/fit_offsets.py found them on COCO pictures that no measurement uses.
-SHIFTS: Mapping[str, tuple[str, tuple[float, float, float]]] = {
-    "nose": ("head", (0.0, -0.005, -0.006)),
-    "left_eye": ("head", (-0.001, -0.004, -0.007)),
-    "left_ear": ("head", (-0.016, 0.005, 0.019)),
-    "left_wrist": ("left_elbow", (0.007, 0.001, 0.003)),
-    "left_hip": ("pelvis", (-0.007, -0.012, 0.002)),
-    "left_ankle": ("left_knee", (-0.003, 0.015, -0.001)),
-}
-
-
-def blazepose_shifts() -> Float[np.ndarray, "joints 3 points"]:
-    """``SHIFTS`` for both sides, as ``Points.shifted`` takes them."""
-    smpl: list[str] = list(joints.SMPL24)
-    shifts = np.zeros((len(smpl), 3, len(LANDMARKS)))
-    for name, (joint, by) in SHIFTS.items():
-        shifts[smpl.index(joint), :, LANDMARKS.index(name)] = by
-        twin, other = joints.mirrored(name), joints.mirrored(joint)
-        if twin != name:
-            flipped = (-by[0], by[1], by[2])
-            shifts[smpl.index(other), :, LANDMARKS.index(twin)] = flipped
-    return shifts
 
 
 def landmark_points(model: BodyModel) -> Points:

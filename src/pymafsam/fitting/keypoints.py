@@ -21,7 +21,6 @@ from pymafsam.fitting.chain import Points, Skeleton, State, forward_kinematics, 
 from pymafsam.fitting.evidence import (
     LANDMARKS,
     Trust,
-    blazepose_shifts,
     far_ends,
     gather_evidence,
     landmark_points,
@@ -85,8 +84,7 @@ class KeypointFit:
         self.schedule = schedule or Schedule()
         self.skeleton = Skeleton.of(model, FIXED)
         self.prior = prior or PosePrior.of(self.skeleton)
-        self.unshifted = landmark_points(model)
-        self.landmarks = self.unshifted.shifted(blazepose_shifts())
+        self.landmarks = landmark_points(model)
         surface = _surface(model)
         self.surface = Points.on_surface(model, surface[:, None], np.ones((len(surface), 1)))
         self.far_ends = far_ends(model, surface)
@@ -263,14 +261,14 @@ class KeypointFit:
         return replace(state, translation=translation)
 
     def points(self, state: State) -> Float[np.ndarray, "people 3 points"]:
-        """The body's landmarks where the keypoint network would see them, metres."""
+        """The body's landmarks, metres."""
         posed = forward_kinematics(self.skeleton, state)
         return skinned_points(self.landmarks, posed, state.betas).sum(axis=1)
 
     def coco_points(self, state: State) -> Float[np.ndarray, "people 3 17"]:
         """COCO's keypoints of the bodies, metres, camera axes."""
         posed = forward_kinematics(self.skeleton, state)
-        return skinned_points(self.unshifted, posed, state.betas).sum(axis=1)[
+        return skinned_points(self.landmarks, posed, state.betas).sum(axis=1)[
             :, :, : len(joints.COCO17)
         ]
 
