@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from pymafsam.records import Camera
 
@@ -27,6 +27,10 @@ class Cameras:
             centre=np.array([camera.centre for camera in cameras], np.float64).reshape(-1, 2),
             size=np.array([camera.size for camera in cameras], np.float64).reshape(-1, 2),
         )
+
+    def take(self, people: Int[np.ndarray, "chosen"]) -> "Cameras":
+        """The cameras of some of the people."""
+        return Cameras(focal=self.focal[people], centre=self.centre[people], size=self.size[people])
 
     def project(
         self, points: Float[np.ndarray, "people 3 points"]

@@ -52,6 +52,15 @@ class State:
             translation=self.translation[people],
         )
 
+    @staticmethod
+    def joined(states: "Sequence[State]") -> "State":
+        """Everybody of several states, one after the other."""
+        return State(
+            rotations=np.concatenate([state.rotations for state in states]),
+            betas=np.concatenate([state.betas for state in states]),
+            translation=np.concatenate([state.translation for state in states]),
+        )
+
     def put(self, people: Int[np.ndarray, "chosen"], other: "State") -> "State":
         """This state, with ``other``'s rows for the people named."""
         made = State(

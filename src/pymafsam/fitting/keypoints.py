@@ -27,6 +27,7 @@ from pymafsam.fitting.evidence import (
     lean_matrix,
     link_matrix,
 )
+from pymafsam.fitting.lifter import Lifter, LiftTrust, described, led
 from pymafsam.fitting.objective import Evidence, Objective, Settings
 from pymafsam.fitting.priors import PosePrior
 from pymafsam.fitting.quality import features, score
@@ -78,6 +79,8 @@ class KeypointFit:
         schedule: Schedule | None = None,
         prior: PosePrior | None = None,
         trust: Trust | None = None,
+        lifter: Lifter | None = None,
+        lift_trust: LiftTrust | None = None,
     ):
         self.model = model
         self.settings = settings or Settings()
@@ -90,6 +93,8 @@ class KeypointFit:
         self.far_ends = far_ends(model, surface)
         self.links, self.leaning = link_matrix(), lean_matrix()
         self.trust = trust or Trust()
+        self.lifter = lifter
+        self.lift_trust = lift_trust or LiftTrust()
 
     def estimate(
         self,
@@ -158,29 +163,62 @@ class KeypointFit:
 
         ``cameras``: one for each person. Nobody's answer depends on who else is solved for.
         """
+        apart = self._apart(people)
+        if len(apart) > 1:
+            return self._solved_apart(apart, people, masks, cameras, begin)
         problem = self.objective(people, cameras)
         free, schedule = self.skeleton.free, self.schedule
-        if begin is None:
-            state = self.start(problem.evidence)
-            state, _ = minimise(replace(problem, use_picture=False), state, free, schedule.metric)
-            state = self.placed(state, problem.evidence, problem.cameras)
-        else:
-            state = begin
+        state = self.first_state(problem) if begin is None else begin
         state, energy = minimise(problem, state, free, schedule.picture)
         masked = np.flatnonzero([mask is not None for mask in masks])
-        chosen = [int(k) for k in masked]
         if self.settings.silhouette > 0 and len(masked):
-            own = self.objective([people[k] for k in chosen], [cameras[k] for k in chosen])
-            drawn = self._in_mask(own, [masks[k] for k in chosen], state.take(masked))
+            own = problem.take(masked)
+            drawn = self._in_mask(own, [masks[int(k)] for k in masked], state.take(masked))
             state = state.put(masked, drawn)
             energy = energy.copy()
             energy[masked] = own(drawn).energy
         return state, energy
 
+    def _apart(self, people: Sequence[Person]) -> list[list[int]]:
+        """Who can be lifted and who cannot are solved apart: nobody's way depends on others."""
+        able = [self.lifter is not None and described(person) for person in people]
+        kinds = [[k for k, one in enumerate(able) if one is kind] for kind in (True, False)]
+        return [rows for rows in kinds if rows]
+
+    def _solved_apart(
+        self,
+        apart: Sequence[Sequence[int]],
+        people: Sequence[Person],
+        masks: Sequence[Mask | None],
+        cameras: Sequence[Camera],
+        begin: State | None,
+    ) -> tuple[State, Float[np.ndarray, "people"]]:
+        states, energies = [], []
+        for rows in apart:
+            state, energy = self.solve(
+                [people[k] for k in rows],
+                [masks[k] for k in rows],
+                [cameras[k] for k in rows],
+                None if begin is None else begin.take(np.array(rows)),
+            )
+            states.append(state)
+            energies.append(energy)
+        order = np.argsort(np.concatenate(apart))
+        return State.joined(states).take(order), np.concatenate(energies)[order]
+
+    def first_state(self, problem: Objective) -> State:
+        """Where the fit begins: the lifted pose, else the one that metric landmarks lead to."""
+        state = problem.first
+        if state is None:
+            state = self.start(problem.evidence)
+            metric = replace(problem, use_picture=False)
+            state, _ = minimise(metric, state, self.skeleton.free, self.schedule.metric)
+        return self.placed(state, problem.evidence, problem.cameras)
+
     def objective(self, people: Sequence[Person], cameras: Sequence[Camera]) -> Objective:
         """Everything but the masks, for these people before their cameras."""
         views = Cameras.of(cameras)
-        return Objective(
+        problem = Objective(
             skeleton=self.skeleton,
             landmarks=self.landmarks,
             links=self.links,
@@ -190,6 +228,9 @@ class KeypointFit:
             cameras=views,
             settings=self.settings,
         )
+        if self.lifter is None or not all(described(person) for person in people):
+            return problem
+        return led(problem, self.lifter(people, views), self.lift_trust)
 
     def _in_mask(self, problem: Objective, masks: Sequence[Mask | None], state: State) -> State:
         """Solved further, with the masks."""
@@ -287,7 +328,7 @@ def _given(observation: Observation, begin: Sequence[Body] | None) -> Iterator[G
 
 def load(model: BodyModel, options: EstimatorOptions) -> KeypointFit:
     """The row ``fit`` of the table of estimators."""
-    return KeypointFit(model)
+    return KeypointFit(model, lifter=Lifter.of(model))
 
 
 def _surface(model: BodyModel) -> Int[np.ndarray, "points"]:

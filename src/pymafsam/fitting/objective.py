@@ -5,10 +5,10 @@ residual s (Cauchy; Barron, "A general and adaptive robust loss function", 2019,
 linearised with the weight 1 / (1 + s / c^2).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from pymafsam.fitting.cameras import Cameras
 from pymafsam.fitting.chain import (
@@ -61,6 +61,12 @@ class Evidence:
     view: Float[np.ndarray, "people 3 3"]
     unseen: Float[np.ndarray, "people leaning"]  # 1: nothing is known of the torso's legs, a leg
 
+    def take(self, people: Int[np.ndarray, "chosen"]) -> "Evidence":
+        """What was seen of some of the people."""
+        return Evidence(
+            **{field.name: getattr(self, field.name)[people] for field in fields(Evidence)}
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -91,6 +97,17 @@ class Objective:
     surface: Points | None = None
     outline: Outline | None = None
     support: Float[np.ndarray, "people surface"] | None = None  # how far each may be believed
+    first: State | None = None  # a pose and shape to begin from (not yet placed)
+
+    def take(self, people: Int[np.ndarray, "chosen"]) -> "Objective":
+        """The same for some of the people (before masks are added)."""
+        return replace(
+            self,
+            evidence=self.evidence.take(people),
+            cameras=self.cameras.take(people),
+            prior=self.prior.take(people),
+            first=None if self.first is None else self.first.take(people),
+        )
 
     def __call__(self, state: State) -> Normal:
         """Energy and normal equations at ``state``."""
@@ -98,7 +115,8 @@ class Objective:
         parts = skinned_points(self.landmarks, posed, state.betas)
         points = parts.sum(axis=1)
         derivative = jacobian(self.skeleton, self.landmarks, posed, parts)
-        total = metric(self.evidence, self.links, points, derivative, self.settings)
+        betas = state.betas.shape[1]
+        total = metric(self.evidence, self.links, points, derivative, self.settings, betas)
         total = total.plus(lean(self.evidence, self.leaning, points, derivative, self.settings))
         total = total.plus(pose_prior(self.prior, self.skeleton, state))
         if self.use_picture:
@@ -171,11 +189,18 @@ def metric(
     points: Float[np.ndarray, "people 3 points"],
     derivative: Float[np.ndarray, "people unknowns 3 points"],
     settings: Settings,
+    betas: int,
 ) -> Normal:
-    """Bone vectors against the measured ones, seen along the person's own ray."""
+    """Bone vectors against the measured ones, seen along the person's own ray.
+
+    ``betas``: how many of the unknowns, the last, are the shape's.
+    """
     unit = 1 / evidence.bone_sigma.transpose(0, 2, 1)
     residual = (evidence.view @ (points @ links) - evidence.bones.transpose(0, 2, 1)) * unit
     slope = (evidence.view[:, None] @ (derivative @ links)) * unit[:, None]
+    # Vectors of unsure direction are too short in the mean, and metres are guesses: bones turn
+    # limbs, but make nobody small.
+    slope[:, -betas:] = 0
     energy, factor = robust(residual, evidence.bone_weight, settings.bone_width)
     normal = gather(slope * factor[:, None, None], residual * factor[:, None])
     return Normal(energy=energy, gradient=normal.gradient, hessian=normal.hessian)

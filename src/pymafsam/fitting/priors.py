@@ -6,10 +6,10 @@ about -y, and a left arm that hangs down is turned by about -1.2 about z.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from pymafsam.fitting.chain import Skeleton
 from pymafsam.geometry import joints, rotation
@@ -66,6 +66,9 @@ JOINT_PRIORS: Mapping[str, JointPrior] = {
 }
 LIMIT = 40.0  # residual per radian beyond a limit
 BETAS_PRECISION = 1.3
+# The first beta of the embedded body is age and height: people are taken for grown-ups (1.72 m)
+# unless their proportions say otherwise.
+GROWN_UP, AGE_PRECISION = 0.45, 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +89,8 @@ class PosePrior:
     def of(skeleton: Skeleton, table: Mapping[str, JointPrior] = JOINT_PRIORS) -> "PosePrior":
         """For the free joints of an SMPL-ordered skeleton (the first of them is the root)."""
         rows = []
+        betas = skeleton.joint_dirs.shape[2]
+        first = np.eye(1, betas)[0]
         for joint in skeleton.free[1:]:
             name = joints.SMPL24[joint]
             twin = joints.mirrored(name)
@@ -95,8 +100,20 @@ class PosePrior:
             precision=1 / np.array([row.sigma for row in rows]),
             low=np.array([row.low for row in rows]),
             high=np.array([row.high for row in rows]),
-            betas_mean=np.zeros(skeleton.joint_dirs.shape[2]),
-            betas_precision=np.full(skeleton.joint_dirs.shape[2], BETAS_PRECISION),
+            betas_mean=np.zeros(betas) + GROWN_UP * first,
+            betas_precision=np.full(betas, BETAS_PRECISION) + AGE_PRECISION * first,
+        )
+
+    def take(self, people: Int[np.ndarray, "chosen"]) -> "PosePrior":
+        """The priors of some of the people, where everybody has their own."""
+        if self.mean.ndim == 2:
+            return self
+        return replace(
+            self,
+            mean=self.mean[people],
+            precision=self.precision[people],
+            betas_mean=self.betas_mean[people],
+            betas_precision=self.betas_precision[people],
         )
 
     def residuals(

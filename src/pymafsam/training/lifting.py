@@ -1,0 +1,359 @@
+"""The lifter as a torch module, and its losses.
+
+Two kinds of examples teach it. Rendered people have exact answers: rotations, betas and bones are
+compared, and the deviations the lifter states are held against its errors. Photographs have
+annotated points only: there the lifted body, placed before the camera in closed form, has to
+project onto them, and whoever stands upright in the picture is taken to stand upright (a weak
+label, for some do lean).
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from pymafsam.body import BodyModel
+from pymafsam.files.atomic import writing
+from pymafsam.fitting.chain import Skeleton
+from pymafsam.fitting.evidence import landmark_points, link_matrix
+from pymafsam.fitting.lifter import INPUTS, LEAST_LOG, MOST_LOG, START_LOG
+from pymafsam.geometry import rotation
+from pymafsam.network.geometry import from_6d, to_axis_angle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lift:
+    """What the lifter says, with the logarithms of its deviations; the ray's frame, metres."""
+
+    turns: Float[Tensor, "batch free 3 3"]
+    turn_log: Float[Tensor, "batch free 3"]
+    betas: Float[Tensor, "batch betas"]
+    beta_log: Float[Tensor, "batch betas"]
+    bones: Float[Tensor, "batch links 3"]
+    bone_log: Float[Tensor, "batch links 3"]
+
+
+class Block(nn.Module):
+    """A residual step of two layers."""
+
+    def __init__(self, width: int, dropout: float):
+        super().__init__()
+        self.first, self.second = nn.Linear(width, width), nn.Linear(width, width)
+        self.norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Float[Tensor, "batch width"]) -> Float[Tensor, "batch width"]:
+        return x + self.second(self.dropout(nn.functional.silu(self.first(self.norm(x)))))
+
+
+class LifterNetwork(nn.Module):
+    """Fully connected, residual; starts from the mean pose ``mean`` (free joints, matrices)."""
+
+    mean: Tensor
+
+    def __init__(
+        self,
+        mean: Float[np.ndarray, "free 3 3"],
+        betas: int,
+        links: int,
+        *,
+        width: int = 448,
+        blocks: int = 2,
+        dropout: float = 0.1,
+    ):
+        super().__init__()
+        self.free, self.betas, self.links = len(mean), betas, links
+        self.norm = nn.BatchNorm1d(INPUTS, affine=False)  # inputs in very different units
+        self.enter = nn.Linear(INPUTS, width)
+        self.blocks = nn.ModuleList([Block(width, dropout) for _ in range(blocks)])
+        self.final = nn.LayerNorm(width)
+        self.leave = nn.Linear(width, sum(self.sizes))
+        nn.init.zeros_(self.leave.bias)
+        nn.init.normal_(self.leave.weight, std=0.01)
+        self.register_buffer("mean", torch.from_numpy(rotation.to_6d(mean).astype(np.float32)))
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Outputs: 6D turns, their deviations, betas, theirs, bones, theirs."""
+        free, links = self.free, self.links
+        return 6 * free, 3 * free, self.betas, self.betas, 3 * links, 3 * links
+
+    def forward(self, inputs: Float[Tensor, "batch inputs"]) -> Lift:
+        x = self.enter(self.norm(inputs))
+        for block in self.blocks:
+            x = block(x)
+        six, turn_log, betas, beta_log, bones, bone_log = self.leave(self.final(x)).split(
+            self.sizes, dim=1
+        )
+        clip = lambda t, start: (t + start).clamp(LEAST_LOG, MOST_LOG)  # noqa: E731
+        return Lift(
+            turns=from_6d(six.reshape(-1, self.free, 6) + self.mean),
+            turn_log=clip(turn_log, START_LOG[0]).reshape(-1, self.free, 3),
+            betas=betas,
+            beta_log=clip(beta_log, START_LOG[1]),
+            bones=bones.reshape(-1, self.links, 3),
+            bone_log=clip(bone_log, START_LOG[2]).reshape(-1, self.links, 3),
+        )
+
+
+class Chain(nn.Module):
+    """The body's joints and landmarks by forward kinematics, differentiable (fitting.chain)."""
+
+    joints: Tensor
+    joint_dirs: Tensor
+    offsets: Tensor
+    offset_dirs: Tensor
+    share: Tensor
+    links: Tensor
+
+    def __init__(self, model: BodyModel, free: np.ndarray):
+        super().__init__()
+        skeleton, points = Skeleton.of(model, ()), landmark_points(model)
+        self.free = [int(j) for j in free]
+        self.levels = [
+            (level.tolist(), skeleton.parents[level].tolist()) for level in skeleton.levels
+        ]
+        betas, joints = skeleton.joint_dirs.shape[2], len(skeleton.parents)
+        dirs = points.offset_dirs.reshape(betas, joints, 3, -1)
+        for name, value in {
+            "joints": skeleton.joints,
+            "joint_dirs": skeleton.joint_dirs,
+            "offsets": points.offsets,
+            "offset_dirs": dirs,
+            "share": points.share,
+            "links": link_matrix(),
+        }.items():
+            self.register_buffer(name, torch.from_numpy(np.asarray(value, np.float32)))
+
+    def forward(
+        self, turns: Float[Tensor, "batch free 3 3"], betas: Float[Tensor, "batch betas"]
+    ) -> tuple[Float[Tensor, "batch joints 3"], Float[Tensor, "batch points 3"]]:
+        """Joints and landmarks around the pelvis; joints that are not free stay at rest."""
+        rest = self.joints + torch.einsum("jcb,nb->njc", self.joint_dirs, betas)
+        world = torch.eye(3, dtype=turns.dtype).repeat(len(turns), len(self.joints), 1, 1)
+        world[:, self.free] = turns
+        turned, placed = list(world.unbind(1)), [torch.zeros_like(rest[:, 0])] * len(self.joints)
+        for joints, up in self.levels:  # a level's joints at once: few large products, not 24 small
+            above = torch.stack([turned[j] for j in up], 1)
+            below = above @ world[:, joints]
+            bone = (rest[:, joints] - rest[:, up])[..., None]
+            places = torch.stack([placed[j] for j in up], 1) + (above @ bone)[..., 0]
+            for k, joint in enumerate(joints):
+                turned[joint], placed[joint] = below[:, k], places[:, k]
+        all_turned, all_placed = torch.stack(turned, 1), torch.stack(placed, 1)
+        own = self.offsets + torch.einsum("bjck,nb->njck", self.offset_dirs, betas)
+        points = (all_turned @ own).sum(1).mT
+        return all_placed, points + torch.einsum("njd,jk->nkd", all_placed, self.share)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """Rendered people with exact answers; the ray's frame, metres."""
+
+    inputs: Float[Tensor, "batch inputs"]
+    turns: Float[Tensor, "batch free 3 3"]
+    betas: Float[Tensor, "batch betas"]
+    bones: Float[Tensor, "batch links 3"]
+    joints: Float[Tensor, "batch joints 3"]  # around the pelvis
+
+    def take(self, rows: Tensor) -> "Rendered":
+        """Some of the people."""
+        return Rendered(
+            inputs=self.inputs[rows],
+            turns=self.turns[rows],
+            betas=self.betas[rows],
+            bones=self.bones[rows],
+            joints=self.joints[rows],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotated:
+    """People of photographs with annotated points.
+
+    ``seen`` are directions x / z, y / z in the ray's frame over the box's angular side ``side``;
+    ``down`` is the camera's y axis in the ray's frame; ``upright`` is 1 for who stands upright in
+    the picture.
+    """
+
+    inputs: Float[Tensor, "batch inputs"]
+    seen: Float[Tensor, "batch points 2"]
+    weight: Float[Tensor, "batch points"]
+    side: Float[Tensor, "batch"]
+    upright: Float[Tensor, "batch"]
+
+    def take(self, rows: Tensor) -> "Annotated":
+        """Some of the people."""
+        return Annotated(
+            inputs=self.inputs[rows],
+            seen=self.seen[rows],
+            weight=self.weight[rows],
+            side=self.side[rows],
+            upright=self.upright[rows],
+        )
+
+
+def rendered_loss(lift: Lift, truth: Rendered, chain: Chain) -> Float[Tensor, ""]:
+    """Distance from the exact answers, and the likelihood of the stated deviations."""
+    frobenius = (lift.turns - truth.turns).square().sum((-1, -2)).mean()
+    # The logarithm's gradient is unbounded near pi, so errors judge the deviations only.
+    error = to_axis_angle(lift.turns.detach().mT @ truth.turns)
+    stated = _gaussian(error, lift.turn_log)
+    joints, _ = chain(lift.turns, lift.betas)
+    return (
+        frobenius
+        + 0.3 * stated
+        + 6.0 * (joints - truth.joints).abs().mean()
+        + 0.3 * _laplace(lift.bones - truth.bones, lift.bone_log)
+        + 0.1 * (lift.betas - truth.betas).square().mean()
+        + 0.05 * _gaussian((lift.betas - truth.betas).detach(), lift.beta_log)
+    )
+
+
+def annotated_loss(lift: Lift, truth: Annotated, chain: Chain) -> Float[Tensor, ""]:
+    """Distance between projected and annotated points, and from standing upright."""
+    _, points = chain(lift.turns, lift.betas)
+    unit = truth.side[:, None, None]
+    placed = points + _placed(points, truth.seen * unit, truth.weight)[:, None]
+    shown = placed[..., :2] / placed[..., 2:].clamp(min=0.2) / unit
+    gap = (shown - truth.seen).square().sum(-1) / 0.03**2
+    distance = (truth.weight * torch.log1p(gap / 9) * 9).sum(1) / truth.weight.sum(1).clamp(min=1)
+    return distance.mean() / 9 + (truth.upright * _lean(points)).mean()
+
+
+def _lean(points: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batch"]:
+    """Squared lean along the ray of trunk and legs, in deviations of 6 degrees, robust."""
+    shoulders, hips = points[:, 5:7].mean(1), points[:, 11:13].mean(1)
+    ankles = points[:, 15:17].mean(1)
+    out = torch.zeros_like(points[:, 0, 0])
+    for start, end in ((hips, shoulders), (hips, ankles)):
+        part = end - start
+        slope = part[:, 2] / part.norm(dim=1).clamp(min=0.05)
+        out = out + torch.log1p((slope / 0.105).square() / 4)
+    return out
+
+
+def _placed(
+    points: Float[Tensor, "batch points 3"],
+    seen: Float[Tensor, "batch points 2"],
+    weight: Float[Tensor, "batch points"],
+) -> Float[Tensor, "batch 3"]:
+    """The translation that projects the points nearest to ``seen`` (linear least squares)."""
+    rows = torch.zeros(*points.shape[:2], 2, 3, dtype=points.dtype)
+    rows[..., 0, 0] = rows[..., 1, 1] = 1.0
+    rows[..., 2] = -seen
+    right = seen * points[..., 2:] - points[..., :2]
+    rows, right = rows.flatten(1, 2), right.flatten(1, 2)
+    weighted = rows * (weight + 1e-4).repeat_interleave(2, 1)[..., None]
+    matrix = weighted.mT @ rows + 1e-6 * torch.eye(3)
+    return torch.linalg.solve(matrix, weighted.mT @ right[..., None])[..., 0]
+
+
+def _gaussian(error: Tensor, log: Tensor) -> Tensor:
+    return (0.5 * (error * torch.exp(-log)).square().clamp(max=50) + log).mean()
+
+
+def _laplace(error: Tensor, log: Tensor) -> Tensor:
+    return (error.abs() * torch.exp(-log) + log).mean()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifterRecipe:
+    """How the lifter is trained; ``annotated`` weighs photographs against rendered people."""
+
+    steps: int = 30_000
+    batch: int = 256
+    rate: float = 1e-3
+    warm_up: int = 500
+    decay: float = 0.02  # AdamW's
+    noise: float = 0.01  # added to normalised places, so that exact digits are not learned by heart
+    annotated: float = 0.2
+    annotated_batch: int = 128
+    average: float = 0.999  # of the exponential moving average that is kept at the end
+    seed: int = 0
+
+
+def train(
+    network: LifterNetwork,
+    chain: Chain,
+    rendered: Rendered,
+    annotated: Annotated | None,
+    recipe: LifterRecipe,
+    report: Callable[[int, float, LifterNetwork], None],
+) -> LifterNetwork:
+    """Trains ``network``; gives back its moving average. ``report`` is called every 1,000 steps."""
+    generator = torch.Generator().manual_seed(recipe.seed)
+    torch.manual_seed(recipe.seed)  # dropout draws from the global generator
+    optimiser = torch.optim.AdamW(network.parameters(), recipe.rate, weight_decay=recipe.decay)
+    average = torch.optim.swa_utils.AveragedModel(
+        network,
+        multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average),
+        use_buffers=True,
+    )
+    kept = cast(LifterNetwork, average.module)
+    total = 0.0
+    for step in range(1, recipe.steps + 1):
+        for group in optimiser.param_groups:
+            group["lr"] = recipe.rate * _rate(step, recipe)
+        network.train()
+        batch = rendered.take(_rows(len(rendered.inputs), recipe.batch, generator))
+        noise = torch.randn(batch.inputs.shape, generator=generator) * recipe.noise
+        loss = rendered_loss(network(batch.inputs + noise), batch, chain)
+        if annotated is not None:
+            rows = _rows(len(annotated.inputs), recipe.annotated_batch, generator)
+            photographs = annotated.take(rows)
+            loss = loss + recipe.annotated * annotated_loss(
+                network(photographs.inputs), photographs, chain
+            )
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        average.update_parameters(network)
+        total += float(loss.detach())
+        if step % 1000 == 0:
+            report(step, total / 1000, kept)
+            total = 0.0
+    return kept
+
+
+def _rows(count: int, batch: int, generator: torch.Generator) -> Tensor:
+    return torch.randint(count, (batch,), generator=generator)
+
+
+def _rate(step: int, recipe: LifterRecipe) -> float:
+    """Linear warm-up, then half a cosine down to a hundredth."""
+    if step < recipe.warm_up:
+        return step / recipe.warm_up
+    done = (step - recipe.warm_up) / max(recipe.steps - recipe.warm_up, 1)
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def to_arrays(network: LifterNetwork, model: BodyModel) -> dict[str, np.ndarray]:
+    """The weights as ``fitting.lifter.Lifter`` reads them: float16, with the body they are for."""
+    state = {name: value.numpy() for name, value in network.state_dict().items()}
+    state.pop("norm.num_batches_tracked", None)
+    half = {name: value.astype(np.float16) for name, value in state.items()}
+    keep = {name: state[name] for name in state if name.startswith("norm.")}
+    return (
+        half
+        | keep
+        | {
+            "sizes": np.array([network.betas, network.links]),
+            "joints": np.asarray(model.joints_template, np.float32),
+        }
+    )
+
+
+def save(network: LifterNetwork, model: BodyModel, path: Path) -> None:
+    """Write ``to_arrays`` as safetensors."""
+    from safetensors.numpy import save_file
+
+    with writing(path) as temporary:
+        save_file(to_arrays(network, model), temporary)

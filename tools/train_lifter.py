@@ -1,0 +1,195 @@
+"""Train the lifter that comes with the package (docs/lifting.md).
+
+    python tools/train_lifter.py ANSWERS --photographs train.npz --out lifter.safetensors
+
+ANSWERS holds rendered people with what the keypoint networks said of them
+(tools/keypoint_answers.py); photographs are people with annotations (tools/annotated_people.py).
+Every 25th shard is held out; its errors are printed.
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pymafsam import body
+from pymafsam.body import BodyModel
+from pymafsam.fitting.cameras import Cameras
+from pymafsam.fitting.chain import Skeleton, State, forward_kinematics, skinned_points
+from pymafsam.fitting.evidence import landmark_points, link_matrix, ray_frames
+from pymafsam.fitting.lifter import FREE, Inputs, box_sides, directions
+from pymafsam.fitting.priors import PosePrior
+from pymafsam.geometry import mirror, rotation
+from pymafsam.training import lifting
+
+HELD_OUT = 25  # of so many shards one is not trained on
+
+
+def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
+    """Some npz files of the same columns, one after the other."""
+    tables = []
+    for path in paths:
+        with np.load(path, allow_pickle=False) as table:
+            tables.append({name: table[name] for name in table.files if "mask" not in name})
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+
+
+def cameras_of(table: dict[str, np.ndarray]) -> Cameras:
+    """Every row's pinhole."""
+    return Cameras(
+        focal=table["focal"].astype(np.float64),
+        centre=table["centre"].astype(np.float64),
+        size=table["size"].astype(np.float64),
+    )
+
+
+def rendered(model: BodyModel, table: dict[str, np.ndarray], *, mirrored: bool) -> lifting.Rendered:
+    """Inputs and exact answers of rendered people, with their mirror images if wanted."""
+    cameras, boxes = cameras_of(table), table["box"].astype(np.float64)
+    inputs = Inputs.of(
+        boxes=boxes,
+        coco=table["said_coco17"],
+        landmarks=table["said_blazepose33"],
+        metres=table["said_world"],
+        presence=table["said_presence"],
+        cameras=cameras,
+    )
+    turns = table["rotations"].astype(np.float64)
+    turns[:, 0] = ray_frames(boxes, cameras) @ turns[:, 0]
+    betas = table["betas"].astype(np.float64)
+    rows, poses = inputs.rows(), turns
+    if mirrored:
+        rows = np.concatenate([rows, inputs.mirrored().rows()])
+        poses = np.concatenate([turns, mirror.rotations(turns)])
+        betas = np.concatenate([betas, betas])
+    bones, places = _shapes(model, poses, betas)
+    as_tensor = lambda a: torch.from_numpy(np.ascontiguousarray(a, np.float32))  # noqa: E731
+    return lifting.Rendered(
+        inputs=as_tensor(rows),
+        turns=as_tensor(poses[:, list(FREE)]),
+        betas=as_tensor(betas),
+        bones=as_tensor(bones),
+        joints=as_tensor(places),
+    )
+
+
+def _shapes(model: BodyModel, turns: np.ndarray, betas: np.ndarray, step: int = 2000):
+    """Bone vectors and joints around the pelvis, in the frame the roots turn into."""
+    skeleton, points, links = Skeleton.of(model, ()), landmark_points(model), link_matrix()
+    bones, joints = [], []
+    for first in range(0, len(turns), step):
+        some = slice(first, first + step)
+        where = np.zeros((len(turns[some]), 3))
+        state = State(rotations=turns[some], betas=betas[some], translation=where)
+        posed = forward_kinematics(skeleton, state)
+        placed = skinned_points(points, posed, state.betas).sum(axis=1)
+        bones.append((placed @ links).transpose(0, 2, 1))
+        joints.append(posed.places - posed.places[:, :1])
+    return np.concatenate(bones), np.concatenate(joints)
+
+
+def annotated(paths: Sequence[Path]) -> lifting.Annotated:
+    """People of photographs with their annotated landmarks, before the default camera."""
+    table = read(paths)
+    size = table["size"].astype(np.float64)
+    cameras = Cameras(focal=np.hypot(*size.T), centre=size / 2, size=size)
+    boxes = table["box"].astype(np.float64)
+    inputs = Inputs.of(
+        boxes=boxes,
+        coco=table["coco"],
+        landmarks=table["blaze"],
+        metres=table["world"],
+        presence=table["presence"],
+        cameras=cameras,
+    )
+    frames, angular = ray_frames(boxes, cameras), box_sides(boxes) / cameras.focal
+    seen = directions(table["seen"].astype(np.float64), frames, cameras) / angular[:, None, None]
+    weight = table["weight"].astype(np.float64)
+    weight = weight * (np.abs(seen).max(-1) < 3)
+    as_tensor = lambda a: torch.from_numpy(np.ascontiguousarray(a, np.float32))  # noqa: E731
+    return lifting.Annotated(
+        inputs=as_tensor(inputs.rows()),
+        seen=as_tensor(np.clip(seen, -3, 3)),
+        weight=as_tensor(weight),
+        side=as_tensor(angular),
+        upright=as_tensor(upright(table["seen"], weight)),
+    )
+
+
+def upright(seen: np.ndarray, weight: np.ndarray, most: float = 12.0) -> np.ndarray:
+    """1 for people whose trunk and legs are within ``most`` degrees of the picture's vertical."""
+    known = (weight[:, 5:7] > 0).all(1) & (weight[:, 11:17] > 0).all(1)
+    middle = lambda first: seen[:, first : first + 2].mean(1)  # noqa: E731
+    tan = np.tan(np.deg2rad(most))
+    for start, end in ((11, 5), (13, 11), (15, 13)):
+        part = middle(end) - middle(start)
+        known &= (part[:, 1] < 0) & (np.abs(part[:, 0]) < -part[:, 1] * tan)
+    return known.astype(np.float64)
+
+
+def errors(network: lifting.LifterNetwork, truth: lifting.Rendered, chain: lifting.Chain) -> str:
+    """What the network is off by on rendered people it has not seen."""
+    network.eval()
+    with torch.no_grad():
+        lift = network(truth.inputs)
+        joints, _ = chain(lift.turns, lift.betas)
+    gap = (joints - truth.joints).norm(dim=-1) * 1000
+    turn = torch.rad2deg(lifting.to_axis_angle(lift.turns.mT @ truth.turns).norm(dim=-1))
+    bones = (lift.bones - truth.bones).norm(dim=-1) * 1000
+    inside = (lift.bones - truth.bones).abs() < torch.exp(lift.bone_log)
+    return (
+        f"MPJPE {gap.mean():.1f} (median {gap.mean(1).median():.1f}) mm, root "
+        f"{turn[:, 0].mean():.1f} degrees, joints {turn[:, 1:].mean():.1f}, bones "
+        f"{bones.mean():.1f} mm, betas {(lift.betas - truth.betas)[:, 0].abs().mean():.2f}, "
+        f"inside a deviation {inside.float().mean():.2f}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("answers", type=Path)
+    parser.add_argument("--photographs", type=Path, nargs="*", default=[])
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=lifting.LifterRecipe().steps)
+    parser.add_argument("--width", type=int, default=448)
+    parser.add_argument("--annotated", type=float, default=lifting.LifterRecipe().annotated)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    model = body.load("anny24")
+    shards = sorted(options.answers.glob("answers-*.npz"))
+    held = rendered(model, read(shards[::HELD_OUT]), mirrored=False)
+    known = rendered(model, read([s for k, s in enumerate(shards) if k % HELD_OUT]), mirrored=True)
+    photographs = annotated(options.photographs) if options.photographs else None
+    free = np.array(FREE)
+    prior = rotation.from_axis_angle(PosePrior.of(Skeleton.of(model, _fixed())).mean)
+    mean = np.concatenate([np.diag([1.0, -1.0, -1.0])[None], prior])
+    torch.manual_seed(0)
+    network = lifting.LifterNetwork(
+        mean, model.shape_dirs.shape[2], known.bones.shape[1], width=options.width
+    )
+    chain = lifting.Chain(model, free)
+    start = time.perf_counter()
+
+    def report(step: int, loss: float, average: lifting.LifterNetwork) -> None:
+        seconds = time.perf_counter() - start
+        print(f"{step} {seconds:.0f} s loss {loss:.3f} {errors(average, held, chain)}", flush=True)
+        lifting.save(average, model, options.out)
+
+    print(f"{len(known.inputs)} trained on, {len(held.inputs)} held out")
+    if photographs is not None:
+        count = int(photographs.upright.sum())
+        print(f"{len(photographs.inputs)} photographed people, {count} upright")
+    recipe = lifting.LifterRecipe(steps=options.steps, annotated=options.annotated)
+    final = lifting.train(network, chain, known, photographs, recipe, report)
+    lifting.save(final, model, options.out)
+
+
+def _fixed() -> list[int]:
+    return [joint for joint in range(24) if joint not in FREE]
+
+
+if __name__ == "__main__":
+    main()
