@@ -4,10 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 # The hook wraps every module of the package imported from here on.
 SHAPES_CHECKED = install_import_hook("pymafsam", "beartype.beartype")
+
+# How long an example takes says more about who else computes than about us.
+settings.register_profile("pymafsam", deadline=None)
+settings.load_profile("pymafsam")
 
 ROOT = Path(__file__).resolve().parents[1]
 

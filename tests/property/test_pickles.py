@@ -19,7 +19,7 @@ from hypothesis.extra import numpy as hnp
 
 from pymafsam.errors import BadInput, PymafsamError, UntrustedFile
 from pymafsam.files.pickles import Sparse, read_npy, read_npz, read_pickle
-from pymafsam.files.pickles.machine import RECOGNISED
+from pymafsam.files.pickles.unpickler import RECOGNISED, Sealed
 
 PICKLES = Path(__file__).parents[1] / "data" / "pickles"
 PROTOCOLS = st.integers(0, 5)
@@ -134,14 +134,13 @@ HAND_MADE = {
     "OBJ": b"(cos\nsystem\nS'touch PROOF'\no.",
     "NEWOBJ": b"cos\nsystem\nS'touch PROOF'\n\x85\x81.",
     "NEWOBJ_EX": b"\x80\x04cos\nsystem\n)}\x92.",
-    "STACK_GLOBAL": b"\x80\x04\x8c\x02os\x8c\x06systemS'touch PROOF'\n\x85\x93\x93.",
+    "STACK_GLOBAL": b"\x80\x04\x8c\x02os\x8c\x06system\x93S'touch PROOF'\n\x85R.",
     "EXT1": b"\x80\x02\x82\x01.",
     "PERSID": b"Pos.system\n.",
     "BINPERSID": b"S'x'\nQ.",
     "NEXT_BUFFER": b"\x80\x05\x97.",
     "attributes of an allowed name": b"cnumpy\ndtype\n}S'type'\nS'x'\nsb.",
     "slots of an allowed name": b"cnumpy\ndtype\nN}S'__call__'\nS'x'\ns\x86b.",
-    "a call of a built value": b"]S'x'\n\x85R.",
     "a dotted name": b"cnumpy\ncore.multiarray._reconstruct.__globals__\n.",
     "an allowed class called": b"cnumpy\nndarray\nK\x05\x85R.",
     "a codec that runs": b"c_codecs\nencode\nS'a'\nS'hex'\n\x86R.",
@@ -156,10 +155,16 @@ def test_every_way_to_call_is_refused(attack, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_no_recognised_name_is_a_function_that_acts():
-    known = {"class", "dtype", "encode", "mapping", "sequence", "newobj", "reconstruct", "scalar"}
-    known |= {"frombuffer", "Ch", "Select", "Reshape", "transpose", "csc", "csr", "coo", "lil"}
-    assert set(RECOGNISED.values()) == known
+@pytest.mark.parametrize("name", RECOGNISED)
+def test_what_a_recognised_name_leads_to_is_ours_and_cannot_be_changed(name):
+    stand_in = RECOGNISED[name]
+    assert isinstance(stand_in, Sealed)
+    assert stand_in.__module__ == "pymafsam.files.pickles.unpickler"
+    module, _, attribute = name.rpartition(".")
+    for state in (b"}S'extra'\nS'x'\ns", b"N}S'extra'\nS'x'\ns\x86"):
+        with pytest.raises(UntrustedFile, match="a change to"):
+            read_pickle(f"c{module}\n{attribute}\n".encode() + state + b"b.")
+    assert not hasattr(stand_in, "extra")
 
 
 def _seeds() -> list[bytes]:
@@ -210,12 +215,46 @@ BOMBS = {
     "deep nesting as a key": b"})" + b"\x85" * 50_000 + b"Ns.",
     "a list within itself": b"]q\x00h\x00a.",
     "a memory cell that was never filled": b"h\x05.",
+    "a memory cell far away": b"Nr\xff\xff\xff\x7f.",
+    "a call of a built value": b"]S'x'\n\x85R.",
+    "lists that share lists": b"]q\x00" + b"0](h\x00h\x00eq\x00" * 40 + b".",
+    "tuples that share tuples": b"N" + b"q\x00h\x00\x86" * 40 + b".",
+    "dictionaries that share": b"}q\x00" + b"0}(K\x01h\x00K\x02h\x00uq\x00" * 40 + b".",
+    "a chumpy array of lists that share lists": (
+        b"\x80\x02cchumpy.ch\nCh\n)\x81}X\x01\0\0\0x]q\x00" + b"0](h\x00h\x00eq\x00" * 40 + b"sb."
+    ),
+    "a long text among many": (
+        b"]X"
+        + struct.pack("<I", 1 << 20)
+        + b"a" * (1 << 20)
+        + b"q\x00a"
+        + b"h\x00a" * 50_000
+        + b"."
+    ),
+    "a large array in many places": b"]("
+    + pickle.dumps(np.zeros(1 << 16), 2)[2:-1]
+    + b"q\xff"
+    + b"h\xff" * 5000
+    + b"e.",
+    "numbers that fall on one hash": (
+        b"}("
+        + b"".join(
+            b"\x8a\x0a" + ((2**61 - 1) * k).to_bytes(10, "little") + b"N" for k in range(30_000)
+        )
+        + b"u."
+    ),
+    "tuples as keys": b"}(" + b"K\x01K\x02\x86N" * 10 + b"u.",
+    "nested tuples in a set": b"\x80\x04\x8f()" + b"\x85" * 50_000 + b"\x90.",
+    "a frozen set of nested tuples": b"\x80\x04()" + b"\x85" * 50_000 + b"\x91.",
+    "bytes announced": b"\x80\x05\x96" + struct.pack("<Q", 1 << 40) + b".",
+    "a frame announced": b"\x80\x04\x95" + struct.pack("<Q", 1 << 40) + b"N.",
     "one text encoded again and again": (
         b"c_codecs\nencode\nq\x00X"
         + struct.pack("<I", 1 << 24)
         + b"a" * (1 << 24)
         + b"X\x06\0\0\0latin1\x86q\x01"
-        + b"h\x00h\x01R" * 70
+        + b"]"
+        + b"h\x00h\x01Ra" * 70
         + b"."
     ),
 }
@@ -228,14 +267,14 @@ def test_files_that_would_fill_the_memory_are_refused(bomb):
 
 
 def test_a_file_of_too_many_steps_is_refused(monkeypatch):
-    monkeypatch.setattr("pymafsam.files.pickles.machine.MOST_STEPS", 1000)
+    monkeypatch.setattr("pymafsam.files.pickles.unpickler.MOST_STEPS", 1000)
     assert read_pickle(b"]0" * 499 + b"N.") is None
     with pytest.raises(BadInput, match="steps"):
         read_pickle(b"]0" * 500 + b"N.")
 
 
 def test_a_huge_sparse_matrix_is_not_written_out():
-    with pytest.raises(BadInput, match="too large"):
+    with pytest.raises(BadInput, match="unfolds"):
         Sparse(np.ones(1), np.zeros(1, int), np.zeros(1, int), (10**6, 10**6)).dense()
 
 

@@ -1,6 +1,7 @@
 """The files: ``.pkl``, ``.npy`` and ``.npz``, the last two also with Python objects inside."""
 
 import io
+import pickle
 import struct
 import tokenize
 import warnings
@@ -12,17 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from pymafsam.errors import BadInput
-from pymafsam.files.pickles.machine import Machine
-from pymafsam.files.pickles.values import LARGEST, Plain
+from pymafsam.errors import BadInput, UntrustedFile
+from pymafsam.files.limits import LARGEST_ARCHIVE, check_size
+from pymafsam.files.pickles.unpickler import Refused, run
+from pymafsam.files.pickles.values import Plain
 
 # What Python's own readers raise for malformed data.
 BROKEN = (
     ValueError, TypeError, IndexError, KeyError, EOFError, OverflowError, MemoryError,
     RecursionError, AttributeError, NotImplementedError, SyntaxError, OSError, struct.error,
     zlib.error, zipfile.BadZipFile, RuntimeError, tokenize.TokenError,
+    pickle.UnpicklingError,
 )  # fmt: skip
-LARGEST_ARCHIVE = 16 * LARGEST  # lists of training pictures; their members are read one by one
 
 
 def read_pickle(source: Path | bytes, *, name: str | None = None) -> Any:
@@ -34,8 +36,13 @@ def read_pickle(source: Path | bytes, *, name: str | None = None) -> Any:
     """
     called, data = _opened(source, name)
     try:
-        machine = Machine(data, called)
-        return Plain(machine.charge).of(machine.run())
+        return Plain(called).of(run(data))
+    except Refused as wish:
+        raise UntrustedFile(
+            f"{called} wants to run {wish} when it is read, and was refused.\n"
+            "  A body or mask file holds arrays only. Do not open this one with other programs;\n"
+            "  get it again from its owner."
+        ) from wish
     except BROKEN as error:
         raise _broken(called, "pickle of arrays", error) from error
 
@@ -85,8 +92,7 @@ class _Archive(Mapping[str, Any]):
         if key not in self.sizes:
             raise BadInput(f'{self.path} has no "{key}".\n  It has {", ".join(self.sizes)}.')
         member = self.sizes[key]
-        if member.file_size > LARGEST:
-            raise BadInput(f"{self.path} ({key}) unfolds to more than {LARGEST >> 20} MB: refused.")
+        check_size(f"{self.path} ({key})", member.file_size)
         try:
             with zipfile.ZipFile(self.path) as archive:
                 data = archive.read(member)
@@ -121,8 +127,7 @@ def _opened(source: Path | bytes, name: str | None) -> tuple[str, bytes]:
         return name or "the file", source
     called = name or str(source)
     try:
-        if source.stat().st_size > LARGEST:
-            raise BadInput(f"{called} has more than {LARGEST >> 20} MB: no file of arrays we know.")
+        check_size(called, source.stat().st_size)
         return called, source.read_bytes()
     except OSError as error:
         raise BadInput(f"{called} cannot be read ({error.strerror}).") from error

@@ -1,16 +1,14 @@
-"""Turn what the stack machine noted down into plain arrays; every size is checked first."""
+"""Turn what the unpickler noted down into plain values; every size is checked first."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from pymafsam.errors import BadInput
+from pymafsam.files.limits import DEEPEST, check_size
+from pymafsam.files.pickles.unpickler import Refused, StandIn
 
-LARGEST = 1 << 30  # bytes, of a file and of what is made from it
-DEEPEST = 60
-SPARSE = ("csc", "csr", "coo", "lil")
 NEEDED = {  # attributes that are looked at; chumpy keeps a graph of dependencies beside them
     **dict.fromkeys(("csc", "csr"), ("_shape", "shape", "data", "indices", "indptr")),
     "coo": ("_shape", "shape", "data", "row", "col", "coords"),
@@ -20,23 +18,6 @@ NEEDED = {  # attributes that are looked at; chumpy keeps a graph of dependencie
     "Reshape": ("a", "newshape"),
     "transpose": ("a", "axes"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """A recognised name, inert."""
-
-    name: str
-    stands_for: str
-
-
-@dataclass(slots=True, eq=False)
-class Thing:
-    """Something the file asked to be made; its contents may follow later."""
-
-    kind: str
-    arguments: tuple = ()
-    state: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,53 +31,107 @@ class Sparse:
 
     def dense(self, dtype: Any = np.float64) -> np.ndarray:
         """The whole matrix. Raises BadInput when it would be absurdly large."""
-        if self.shape[0] * self.shape[1] * np.dtype(dtype).itemsize > LARGEST:
-            raise BadInput(f"A sparse matrix of {self.shape} is too large to be written out.")
+        check_size(
+            f"A sparse matrix of {self.shape}",
+            self.shape[0] * self.shape[1] * np.dtype(dtype).itemsize,
+        )
         out = np.zeros(self.shape, dtype)
         np.add.at(out, (self.rows, self.columns), self.values)
         return out
 
 
-class Plain:
-    """Turns what the machine has noted down into plain values."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A value, and what it costs its readers: bytes, leaves, characters of the longest text.
 
-    def __init__(self, charge: Callable[[int], None]):
-        self.charge = charge
-        self.known: dict[int, Any] = {}
+    Lists may share what is in them, so that few bytes of a file stand for very many; each is
+    walked once here, and costs what it would take written out as an array.
+    """
+
+    value: Any
+    bytes: int = 8
+    leaves: int = 1
+    longest: int = 0
+
+
+class Plain:
+    """Turns stand-ins and what holds them into plain values."""
+
+    def __init__(self, called: str):
+        self.called = called
+        self.known: dict[int, Known] = {}
+        self.spent = 0
 
     def of(self, value: Any, depth: int = 0) -> Any:
+        """The plain value. Raises ValueError for malformed, BadInput for costly ones."""
+        return self._known(value, depth).value
+
+    def _known(self, value: Any, depth: int) -> Known:
         if depth > DEEPEST:
             raise ValueError(f"its values are nested more than {DEEPEST} deep")
-        if value is None or isinstance(value, (bool, int, float, str, bytes, bytearray)):
-            return value
+        if value is None or isinstance(value, (bool, int, float)):
+            return Known(value)
+        if isinstance(value, (str, bytes, bytearray)):
+            return Known(value, 8 + len(value), 1, len(value))
         if id(value) not in self.known:
-            self.known[id(value)] = self._convert(value, depth + 1)
+            known = self._convert(value, depth + 1)
+            check_size(self.called, known.bytes)
+            self.known[id(value)] = known
         return self.known[id(value)]
 
-    def _convert(self, value: Any, depth: int) -> Any:
+    def _convert(self, value: Any, depth: int) -> Known:
         if isinstance(value, dict):
-            return {key: self.of(item, depth) for key, item in value.items()}
+            return self._dictionary(value.items(), depth)
+        if isinstance(value, (set, frozenset)):  # Python orders them anew in every process
+            return self._items(sorted(map(_key, value), key=_order), depth)
         if isinstance(value, (list, tuple)):
-            items = [self.of(item, depth) for item in value]
-            return items if isinstance(value, list) else tuple(items)
-        if isinstance(value, Thing):
-            if value.kind == "dtype":
-                return _dtype(value)
-            if value.kind in ("reconstruct", "frombuffer", "scalar"):
-                return self._array(value, depth)
-            state = self._attributes(value, depth)
-            return (self._sparse if value.kind in SPARSE else self._chumpy)(value, state)
-        raise ValueError(f"a {type(value).__name__} where a value was expected")
+            return self._items(value, depth)
+        if not isinstance(value, StandIn) or type(value).__name__ not in MAKERS:
+            raise ValueError(f"a {type(value).__name__} where a value was expected")
+        return MAKERS[type(value).__name__](self, value, depth)
 
-    def _attributes(self, thing: Thing, depth: int) -> dict[str, Any]:
-        state = thing.state
-        if isinstance(state, tuple) and len(state) == 2:  # (dictionary, slots)
-            state = {**(state[0] or {}), **(state[1] or {})}
-        if not isinstance(state, dict):
-            raise ValueError(f"a {thing.kind} without contents")
-        return {k: self.of(state[k], depth) for k in NEEDED[thing.kind] if k in state}
+    def _dictionary(self, pairs: Iterable[tuple[Any, Any]], depth: int) -> Known:
+        known = {_key(key): self._known(item, depth) for key, item in pairs}
+        plain = {key: one.value for key, one in known.items()}
+        return Known(plain, 8 + sum(8 + one.bytes for one in known.values()))
 
-    def _array(self, thing: Thing, depth: int) -> Any:
+    def _items(self, items: list[Any] | tuple[Any, ...], depth: int) -> Known:
+        known = [self._known(item, depth) for item in items]
+        leaves, longest = sum(k.leaves for k in known), max((k.longest for k in known), default=0)
+        written_out = 4 * leaves * longest  # numpy gives every text the room of the longest
+        cost = 8 + max(sum(one.bytes for one in known), written_out)
+        return Known(type(items)(one.value for one in known), cost, leaves, longest)
+
+    def _mapping(self, thing: StandIn, depth: int) -> Known:
+        given = thing.arguments[0] if thing.arguments else []
+        first = given.items() if isinstance(given, dict) else given
+        return self._dictionary([*first, *thing.pairs], depth)
+
+    def _sequence(self, thing: StandIn, depth: int) -> Known:
+        items = thing.arguments[0] if thing.arguments else []
+        if not isinstance(items, (list, tuple)):
+            raise ValueError("a set of something that is no list")
+        return self._items([*items], depth)
+
+    def _encoded(self, thing: StandIn, depth: int) -> Known:
+        text, encoding = thing.arguments or ("", "latin1")
+        if encoding not in ("latin1", "latin-1") or not isinstance(text, str):
+            raise Refused(f"_codecs.encode to {encoding!r}")
+        return self._known(self._bytes(text), depth)
+
+    def _bytes(self, text: str) -> bytes:
+        self._charge(len(text))
+        return text.encode("latin-1")
+
+    def _charge(self, amount: int) -> None:
+        """Count bytes that are made here, over the whole file."""
+        self.spent += amount
+        check_size(self.called, self.spent)
+
+    def _dtype(self, thing: StandIn, depth: int) -> Known:
+        return Known(_dtype(thing))
+
+    def _array(self, thing: StandIn, depth: int) -> Known:
         shape, dtype, fortran, raw = _array_parts(thing)
         dtype = self.of(dtype, depth)
         if not isinstance(dtype, np.dtype):
@@ -104,67 +139,98 @@ class Plain:
         shape = tuple(_size(n) for n in shape)
         if dtype.kind == "O":
             return self._objects(raw, shape, depth)
-        if isinstance(raw, str):
-            self.charge(len(raw))
-            raw = raw.encode("latin-1")
+        raw = self._bytes(raw) if isinstance(raw, str) else self.of(raw, depth)
         expected = dtype.itemsize * int(np.prod([int(n) for n in shape], dtype=object))
         if not isinstance(raw, (bytes, bytearray)) or len(raw) != expected:
             raise ValueError(f"an array of {shape} {dtype} whose data have another length")
         out = np.frombuffer(raw, dtype) if expected else np.empty(0, dtype)
         out = out.reshape(shape, order="F" if fortran else "C")
-        return out[()] if thing.kind == "scalar" else out
+        return Known(out[()] if type(thing).__name__ == "scalar" else out, 8 + out.nbytes)
 
-    def _objects(self, items: Any, shape: tuple[int, ...], depth: int) -> Any:
+    def _objects(self, items: Any, shape: tuple[int, ...], depth: int) -> Known:
         if not isinstance(items, list) or len(items) != np.prod(shape, dtype=object):
             raise ValueError("an object array whose entries are missing")
-        self.charge(8 * len(items))
+        known = self._items(items, depth)
         out = np.empty(len(items), object)
-        for i, item in enumerate(items):
-            out[i] = self.of(item, depth)
-        return out.reshape(shape)
+        for i, item in enumerate(known.value):
+            out[i] = item
+        return replace(known, value=out.reshape(shape))
 
-    def _sparse(self, thing: Thing, state: dict[str, Any]) -> Sparse:
+    def _attributes(self, thing: StandIn, depth: int) -> dict[str, Any]:
+        state = thing.state
+        if isinstance(state, tuple) and len(state) == 2:  # (dictionary, slots)
+            state = {**(state[0] or {}), **(state[1] or {})}
+        if not isinstance(state, dict):
+            raise ValueError(f"a {type(thing).__name__} without contents")
+        needed = NEEDED[type(thing).__name__]
+        return {key: self.of(state[key], depth) for key in needed if key in state}
+
+    def _sparse(self, thing: StandIn, depth: int) -> Known:
+        state, layout = self._attributes(thing, depth), type(thing).__name__
         shape = state["_shape" if "_shape" in state else "shape"]
         rows, columns = (_size(int(n)) for n in shape)
         data = state["data"]
-        if thing.kind == "lil":
-            first, second, data = self._lists(state["rows"], data)
-        elif thing.kind == "coo":
+        if layout == "lil":
+            first, second, data = _lists(state["rows"], data)
+        elif layout == "coo":
             first, second = state["coords"] if "coords" in state else (state["row"], state["col"])
         else:
-            lines = columns if thing.kind == "csc" else rows
-            first, second = _compressed(thing.kind, state, lines)
-        data, first, second = map(np.asarray, (data, first, second))
-        return _checked(data, first, second, (rows, columns))
+            outer, inner = _compressed(state, columns if layout == "csc" else rows)
+            first, second = (inner, outer) if layout == "csc" else (outer, inner)
+        parts = data, first, second = [np.asarray(part) for part in (data, first, second)]
+        matrix = _checked(data, first, second, (rows, columns))
+        return Known(matrix, sum(part.nbytes for part in parts))
 
-    def _lists(self, rows: Any, values: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        lengths = [len(row) for row in rows]
-        self.charge(24 * (sum(lengths) + sum(len(row) for row in values)))
-        first = np.repeat(np.arange(len(lengths)), lengths)
-        second = np.array([column for row in rows for column in row], np.int64)
-        return first, second, np.array([v for row in values for v in row], np.float64)
-
-    def _chumpy(self, thing: Thing, state: dict[str, Any]) -> np.ndarray:
-        array = np.asarray(state["x" if thing.kind == "Ch" else "a"])
+    def _chumpy(self, thing: StandIn, depth: int) -> Known:
+        state, kind = self._attributes(thing, depth), type(thing).__name__
+        array = np.asarray(state["x" if kind == "Ch" else "a"])
         if array.dtype.kind not in "biuf":
             raise ValueError("a chumpy array that does not hold numbers")
-        if thing.kind == "Select":
+        if kind == "Select":
             picked = np.asarray(state["idxs"])
-            self.charge(picked.size * array.itemsize)
-            return array.ravel()[picked].reshape(state["preferred_shape"])
-        if thing.kind == "Reshape":
-            return array.reshape(state["newshape"])
-        if thing.kind == "transpose":
-            return array.transpose(state.get("axes"))
-        return array
+            self._charge(picked.size * array.itemsize)
+            array = array.ravel()[picked].reshape(state["preferred_shape"])
+        elif kind == "Reshape":
+            array = array.reshape(state["newshape"])
+        elif kind == "transpose":
+            array = array.transpose(state.get("axes"))
+        return Known(array, array.nbytes)
 
 
-def _array_parts(thing: Thing) -> tuple[Any, Any, Any, Any]:
+MAKERS: Mapping[str, Callable[[Plain, StandIn, int], Known]] = {
+    "mapping": Plain._mapping,
+    "sequence": Plain._sequence,
+    "encoded": Plain._encoded,
+    "dtype": Plain._dtype,
+    **dict.fromkeys(("array", "frombuffer", "scalar"), Plain._array),
+    **dict.fromkeys(("csc", "csr", "coo", "lil"), Plain._sparse),
+    **dict.fromkeys(("Ch", "Select", "Reshape", "transpose"), Plain._chumpy),
+}
+
+
+def _key(value: Any) -> Hashable:
+    if not isinstance(value, (str, bytes, int, float)):
+        raise ValueError(f"a {type(value).__name__} as a key")
+    return value
+
+
+def _order(value: Any) -> tuple[str, Any]:
+    return type(value).__name__, value
+
+
+def _lists(rows: Any, values: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(rows, columns, values) of scipy's lil layout: lists of columns, and of values."""
+    first = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
+    second = np.array([column for row in rows for column in row], np.int64)
+    return first, second, np.array([v for row in values for v in row], np.float64)
+
+
+def _array_parts(thing: StandIn) -> tuple[Any, Any, Any, Any]:
     """(shape, dtype, columns first, raw data) of an array in any of its pickled forms."""
-    if thing.kind == "scalar":
+    if type(thing).__name__ == "scalar":
         dtype, raw = thing.arguments
         return (), dtype, False, raw
-    if thing.kind == "frombuffer":
+    if type(thing).__name__ == "frombuffer":
         raw, dtype, shape, order = thing.arguments
         return shape, dtype, order == "F", raw
     state = thing.state[-4:]  # newer files put a version number first
@@ -177,7 +243,7 @@ def _size(value: Any) -> int:
     return value
 
 
-def _dtype(thing: Thing) -> np.dtype:
+def _dtype(thing: StandIn) -> np.dtype:
     code = thing.arguments[0]
     if not isinstance(code, str) or code[:1] not in "biufSUO" or not code[1:].isdigit():
         raise ValueError(f"numbers of the kind {code!r}")
@@ -190,8 +256,8 @@ def _dtype(thing: Thing) -> np.dtype:
     return dtype if order == "|" else dtype.newbyteorder(order)
 
 
-def _compressed(layout: str, state: dict[str, Any], lines: int) -> tuple[np.ndarray, np.ndarray]:
-    """(rows, columns) of scipy's csc and csr layouts."""
+def _compressed(state: dict[str, Any], lines: int) -> tuple[np.ndarray, np.ndarray]:
+    """(lines, places in them) of scipy's csc and csr layouts: columns or rows one by one."""
     starts, inner = np.asarray(state["indptr"]), np.asarray(state["indices"])
     if starts.dtype.kind not in "iu":
         raise ValueError("a sparse matrix whose pointers are no whole numbers")
@@ -201,8 +267,7 @@ def _compressed(layout: str, state: dict[str, Any], lines: int) -> tuple[np.ndar
         raise ValueError("a sparse matrix whose pointers do not fit")
     if (counts < 0).any():
         raise ValueError("a sparse matrix whose pointers run backwards")
-    outer = np.repeat(np.arange(lines), counts)
-    return (inner, outer) if layout == "csc" else (outer, inner)
+    return np.repeat(np.arange(lines), counts), inner
 
 
 def _checked(

@@ -1,0 +1,16 @@
+"""How much a file from a stranger may cost: one budget for everything that is read."""
+
+from pymafsam.errors import BadInput
+
+# Bytes of a file, of a member of an archive, and of what is made of either. SMPL with 300 shape
+# directions has 250 MB; nothing that is read here has more.
+LARGEST = 512 << 20
+LARGEST_ARCHIVE = 16 << 30  # lists of training pictures; their members are read one by one
+MOST_STEPS = 2_000_000  # of a pickle: two masks as lists take 100,000, 312,188 names 625,000
+DEEPEST = 60  # values within values
+
+
+def check_size(called: str, amount: int) -> None:
+    """Raises BadInput when ``amount`` bytes are more than a file may unfold to."""
+    if amount > LARGEST:
+        raise BadInput(f"{called} has or unfolds to more than {LARGEST >> 20} MB: refused.")
