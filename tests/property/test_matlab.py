@@ -1,7 +1,10 @@
-"""MATLAB files: the same values as scipy reads, damaged ones refused."""
+"""MATLAB files: the values that were saved; damaged ones are refused before scipy sees them."""
 
 import contextlib
 import io
+import struct
+import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pymafsam.errors import BadInput
+from pymafsam.errors import BadInput, MissingAsset
+from pymafsam.files import limits, matlab
 from pymafsam.files.matlab import read_mat
 
 NUMBERS = hnp.arrays(
@@ -66,9 +70,35 @@ def test_several_structures_are_an_array_of_dictionaries():
     assert [r["s"] for r in read] == ["a", "b"]
 
 
-def test_sparse_matrices_are_written_out():
-    matrix = scipy.sparse.csc_matrix(np.diag([1.0, 0, 3.0]))
-    np.testing.assert_array_equal(read_mat(saved(m=matrix))["m"], matrix.toarray())
+def test_sparse_matrices_are_refused():
+    with pytest.raises(BadInput, match="sparse"):
+        read_mat(saved(m=scipy.sparse.csc_matrix(np.diag([1.0, 0, 3.0]))))
+
+
+@pytest.mark.parametrize("kind", ["cell", "numbers", "text", "structures"])
+@pytest.mark.parametrize("shape", [(1 << 30, 1), (1 << 30, 1 << 30), (-1, -1), (5, 1)])
+def test_more_entries_than_there_are_bytes_are_refused_at_once(kind, shape):
+    cell = np.empty((1, 1), object)
+    cell[0, 0] = np.eye(2)
+    value = {"cell": cell, "numbers": np.eye(1), "text": "a", "structures": {"a": 1.0}}[kind]
+    data = saved(x=value)
+    place = data.index(struct.pack("<II", 5, 8), 128) + 8  # the first element of sizes
+    with pytest.raises(BadInput, match=r"damaged|unfolds"):
+        read_mat(data[:place] + struct.pack("<ii", *shape) + data[place + 8 :])
+
+
+def test_a_file_that_unfolds_without_end_is_refused(monkeypatch):
+    for module in (matlab, limits):
+        monkeypatch.setattr(module, "LARGEST", 1 << 16)
+    endless = zlib.compress(bytes(1 << 20), 9)
+    with pytest.raises(BadInput, match="unfolds"):
+        read_mat(SEEDS[0][:128] + struct.pack("<II", 15, len(endless)) + endless)
+
+
+def test_without_scipy_it_is_said_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.io", None)
+    with pytest.raises(MissingAsset, match=r"pymafsam\[matlab\]"):
+        read_mat(SEEDS[0])
 
 
 def test_rows_of_text_stay_rows():

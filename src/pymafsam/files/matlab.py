@@ -1,51 +1,29 @@
-"""Read MATLAB's level 5 ``.mat`` files: numbers, text, cells and structures of them.
+"""MATLAB's level 5 ``.mat`` files: read by scipy, after a look at what they announce.
 
-After "MAT-File Format" (The MathWorks), level 5: a header of 128 bytes, then elements, each a tag
-(type, byte count) and data padded to 8 bytes; a matrix is an element made of elements.
+scipy believes the sizes that a file announces (a cell of 2^30 entries in a file of 200 bytes keeps
+it busy for minutes), and fills sparse matrices without checking their indices. Which elements there
+are and how large is therefore walked over first ("MAT-File Format", The MathWorks: a header of 128
+bytes, then elements, each a tag of type and byte count, and data padded to 8 bytes; a matrix is an
+element made of elements).
 """
 
+import io
+import math
 import struct
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Shaped
 
-from pymafsam.errors import BadInput
+from pymafsam.errors import BadInput, MissingAsset
+from pymafsam.files.limits import DEEPEST, LARGEST, check_size
 
-LARGEST = 1 << 30  # bytes unfolded
-DEEPEST = 30
-
-NUMBERS = {
-    1: "i1",
-    2: "u1",
-    3: "i2",
-    4: "u2",
-    5: "i4",
-    6: "u4",
-    7: "f4",
-    9: "f8",
-    12: "i8",
-    13: "u8",
-}
-TEXT = {16: "utf-8", 17: "utf-16", 18: "utf-32", 2: "latin-1", 4: "utf-16", 1: "latin-1"}
 MATRIX, COMPRESSED = 14, 15
 CELL, STRUCTURE, CHARACTERS, SPARSE = 1, 2, 4, 5
-CLASSES = {
-    6: "f8",
-    7: "f4",
-    8: "i1",
-    9: "u1",
-    10: "i2",
-    11: "u2",
-    12: "i4",
-    13: "u4",
-    14: "i8",
-    15: "u8",
-}
-BROKEN = (ValueError, IndexError, KeyError, TypeError, OverflowError, struct.error, zlib.error)
+NUMBERS = range(6, 16)
+TAG = 8  # bytes; nothing in a matrix takes fewer
 
 
 def read_mat(source: Path | bytes) -> dict[str, Any]:
@@ -53,7 +31,8 @@ def read_mat(source: Path | bytes) -> dict[str, Any]:
 
     Numeric arrays keep MATLAB's shape (never below two dimensions) and class; logical ones are
     bool; text is ``str``; cells are object arrays; structures are dicts (object arrays of dicts
-    when there are several). Raises BadInput for other versions, truncated or damaged files.
+    when there are several). Raises BadInput for other versions, sparse matrices, truncated or
+    damaged files, MissingAsset without scipy.
     """
     called = str(source) if isinstance(source, Path) else "The .mat file"
     try:
@@ -65,144 +44,114 @@ def read_mat(source: Path | bytes) -> dict[str, Any]:
     order = {b"IM": "<", b"MI": ">"}.get(data[126:128])
     if order is None:
         raise BadInput(f"{called} is not a MATLAB file of level 5, or it is truncated.")
+    check_size(called, len(data))
     try:
-        return _variables(_Reader(data, order), called)
-    except BROKEN as error:
+        _Check(called, order).variables(data[128:])
+        content = _loadmat()(io.BytesIO(data), mat_dtype=True)
+        found = {name: _plain(value) for name, value in content.items() if name[:2] != "__"}
+    except (MissingAsset, BadInput):
+        raise
+    except Exception as error:  # a damaged file makes scipy raise nearly anything
         raise BadInput(
             f"{called} is damaged or truncated ({type(error).__name__}: {error}).\n"
             "  Compare its size with the original's."
         ) from error
+    if not found:
+        raise BadInput(f"{called} holds no variables.")
+    return found
 
 
-@dataclass(slots=True)
-class _Element:
-    kind: int
-    data: bytes
+def _loadmat() -> Any:
+    try:
+        from scipy.io import loadmat
+    except ImportError as error:
+        raise MissingAsset(
+            "MATLAB files are read by scipy, which is not here: pip install 'pymafsam[matlab]'"
+        ) from error
+    return loadmat
 
 
-class _Reader:
-    """Walks over elements; counts what compressed ones unfold to."""
+class _Check:
+    """Walks over a file's elements, and counts what they unfold to."""
 
-    def __init__(self, data: bytes, order: str):
-        self.data = memoryview(data)
-        self.order = order
-        self.unfolded = len(data)
+    def __init__(self, called: str, order: str):
+        self.called, self.order, self.unfolded = called, order, 0
 
-    def elements(self, data: memoryview | bytes):
+    def charge(self, amount: int) -> None:
+        self.unfolded += amount
+        check_size(self.called, self.unfolded)
+
+    def variables(self, data: bytes) -> None:
+        for kind, content in self.elements(data):
+            if kind == COMPRESSED:
+                kind, content = next(self.elements(self.unfold(content)), (0, b""))
+            if kind == MATRIX:
+                self.matrix(content, 0)
+
+    def elements(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """(type, content) of the elements in ``data``."""
         place = 0
-        while place + 8 <= len(data):
+        while place + TAG <= len(data):
             kind, size = struct.unpack_from(self.order + "II", data, place)
-            start, end = place + 8, place + 8 + size
-            if kind >> 16:  # small element: the size in the upper half, up to 4 bytes of data
+            start, place = place + TAG, place + TAG + size
+            if kind >> 16:  # small element: the size in the upper half, up to 4 bytes of content
                 kind, size = kind & 0xFFFF, kind >> 16
-                start, end = place + 4, place + 4 + size
+                start, place = start - 4, start
                 if size > 4:
                     raise ValueError("a small element of more than four bytes")
-                place += 8
-            else:
-                place = end if kind == COMPRESSED else end + -size % 8
-            if end > len(data):
+            elif kind != COMPRESSED:
+                place += -size % 8
+            if start + size > len(data):
                 raise ValueError("it ends within an element")
-            yield _Element(kind, bytes(data[start:end]))
+            yield kind, data[start : start + size]
 
     def unfold(self, data: bytes) -> bytes:
         machine = zlib.decompressobj()
-        room = max(LARGEST - self.unfolded, 1)  # 0 would mean no limit
-        out = machine.decompress(data, room)
-        if machine.unconsumed_tail:
-            raise ValueError(f"it unfolds to more than {LARGEST >> 20} MB")
-        self.unfolded += len(out)
+        out = machine.decompress(data, LARGEST)
+        self.charge(len(out) + (LARGEST if machine.unconsumed_tail else 0))
         return out
 
-
-def _variables(reader: _Reader, called: str) -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for element in reader.elements(reader.data[128:]):
-        if element.kind == COMPRESSED:
-            element = next(reader.elements(reader.unfold(element.data)), _Element(0, b""))
-        if element.kind == MATRIX:
-            name, value = _matrix(reader, element.data, 0)
-            out[name] = value
-    if not out:
-        raise BadInput(f"{called} holds no variables.")
-    return out
-
-
-def _matrix(reader: _Reader, data: bytes, depth: int) -> tuple[str, Any]:
-    if depth > DEEPEST:
-        raise ValueError("its cells are nested too deeply")
-    if not data:
-        return "", np.empty((0, 0))
-    parts = list(reader.elements(data))
-    flags = int(np.frombuffer(parts[0].data, reader.order + "u4")[0])
-    shape = tuple(int(n) for n in np.frombuffer(parts[1].data, reader.order + "i4"))
-    name = parts[2].data.decode("latin-1")
-    kind, logical, imaginary = flags & 0xFF, flags & 0x200, flags & 0x800
-    if kind in CLASSES:
-        if imaginary:
-            raise ValueError(f"{name or 'a cell'} holds complex numbers")
-        with np.errstate(invalid="ignore"):  # a damaged file may hold NaN for whole numbers
-            values = _numbers(reader, parts[3]).astype(bool if logical else CLASSES[kind])
-        return name, _shaped(values, shape)
-    if kind == CHARACTERS:
-        return name, _text(reader, parts[3], shape)
-    if kind == CELL:
-        return name, _cells([_matrix(reader, p.data, depth + 1)[1] for p in parts[3:]], shape)
-    if kind == STRUCTURE:
-        return name, _structure(reader, parts[3:], shape, depth)
-    if kind == SPARSE:
-        return name, _sparse([_numbers(reader, p) for p in parts[3:6]], shape)
-    raise ValueError(f"{name or 'a cell'} is of MATLAB's class {kind}, which holds no numbers")
+    def matrix(self, data: bytes, depth: int) -> None:
+        """Check that a matrix is no larger than what it is made of."""
+        if depth > DEEPEST:
+            raise ValueError("its cells are nested too deeply")
+        if not data:
+            return
+        (_, flags), (_, sizes), _, *parts = self.elements(data)
+        kind = struct.unpack_from(self.order + "I", flags)[0] & 0xFF
+        shape = struct.unpack(f"{self.order}{len(sizes) // 4}i", sizes)
+        if min(shape, default=-1) < 0:
+            raise ValueError(f"an array of shape {shape}")
+        count = math.prod(shape)
+        self.charge(8 * count)
+        if kind in (CELL, STRUCTURE):
+            children = [content for one, content in parts if one == MATRIX]
+            if count > len(children) and (kind == CELL or children):
+                raise ValueError(f"{count:,} entries of which {len(children)} are there")
+            for child in children:
+                self.matrix(child, depth + 1)
+        elif kind not in NUMBERS and kind != CHARACTERS:
+            raise ValueError(f"MATLAB's class {kind} (sparse: {SPARSE}), which is not read here")
+        elif count > len(parts[0][1]):
+            raise ValueError(f"{count:,} numbers of which {len(parts[0][1])} bytes are there")
 
 
-def _numbers(reader: _Reader, element: _Element) -> np.ndarray:
-    return np.frombuffer(element.data, np.dtype(reader.order + NUMBERS[element.kind]))
+def _plain(value: Any) -> Any:
+    """scipy's arrays of records and of text as dicts and ``str``, inside cells too."""
+    if not isinstance(value, np.ndarray):
+        return value
+    if value.dtype.kind == "U":
+        return str(value.item()) if value.size == 1 else [str(row) for row in value.ravel()]
+    if value.dtype.names:
+        records = [{n: _plain(one[n]) for n in value.dtype.names} for one in value.ravel()]
+        return records[0] if len(records) == 1 else _objects(records, value.shape)
+    if value.dtype.kind == "O":
+        return _objects([_plain(one) for one in value.ravel()], value.shape)
+    return value
 
 
-def _shaped(values: Shaped[np.ndarray, "count"], shape: tuple[int, ...]) -> np.ndarray:
-    if any(n < 0 for n in shape):
-        raise ValueError(f"an array of shape {shape}")
-    return values.reshape(shape, order="F")
-
-
-def _text(reader: _Reader, element: _Element, shape: tuple[int, ...]) -> Any:
-    codec = TEXT[element.kind]
-    if codec in ("utf-16", "utf-32"):
-        codec += "-le" if reader.order == "<" else "-be"
-    text = element.data.decode(codec)
-    if len(shape) == 2 and shape[0] > 1:  # rows of equal length, stored column by column
-        rows, width = shape
-        return ["".join(text[r::rows])[:width] for r in range(min(rows, len(text)))]
-    return text
-
-
-def _cells(values: list[Any], shape: tuple[int, ...]) -> np.ndarray:
+def _objects(values: list[Any], shape: tuple[int, ...]) -> np.ndarray:
     out = np.empty(len(values), object)
     for i, value in enumerate(values):
         out[i] = value
-    return _shaped(out, shape)
-
-
-def _structure(reader: _Reader, parts: list[_Element], shape: tuple[int, ...], depth: int) -> Any:
-    width = int(_numbers(reader, parts[0])[0])
-    names = parts[1].data
-    fields = [
-        names[i : i + width].split(b"\0")[0].decode("latin-1") for i in range(0, len(names), width)
-    ]
-    values = [_matrix(reader, p.data, depth + 1)[1] for p in parts[2:]]
-    if not fields or len(values) % len(fields):
-        raise ValueError("a structure whose fields do not fit")
-    starts = range(0, len(values), len(fields))
-    records = [dict(zip(fields, values[i : i + len(fields)], strict=True)) for i in starts]
-    return records[0] if len(records) == 1 else _cells(records, shape)
-
-
-def _sparse(parts: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-    rows, starts, values = parts
-    if shape[0] * shape[1] * 8 > LARGEST:
-        raise ValueError(f"a sparse matrix of {shape}")
-    out = np.zeros(shape)
-    for column in range(shape[1]):
-        mine = slice(int(starts[column]), int(starts[column + 1]))
-        out[rows[mine], column] = values[mine]
-    return out
+    return out.reshape(shape)
