@@ -7,6 +7,7 @@ up, ``Reconstructor.run`` takes pictures through the steps, batched where that p
 """
 
 import logging
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from pymafsam.body import BodyModel
 from pymafsam.config import EstimatorOptions
-from pymafsam.errors import MissingAsset, PymafsamError
+from pymafsam.errors import BadUsage, MissingAsset, PymafsamError
 from pymafsam.masks import Segmenter
 from pymafsam.observe import Observer
 from pymafsam.records import (
@@ -68,11 +69,13 @@ class Reconstructor:
     ) -> "Reconstructor":
         """Look up every part by name; fetches missing networks.
 
-        Raises BadUsage for an unknown name and MissingAsset for what cannot be had.
+        Raises BadUsage for an unknown name or a senseless focal length, and MissingAsset for what cannot be had.
         """
         from pymafsam import body as bodies
         from pymafsam import people
 
+        if focal is not None and not 0 < focal < math.inf:
+            raise BadUsage(f"--focal is a number of pixels above 0, not {focal:g}.")
         model = bodies.load(body)
         options = EstimatorOptions(
             weights=weights, points=points, device=device, batch=batch, seed=seed

@@ -165,6 +165,34 @@ def test_our_npz_cut_short_or_emptied_is_refused(tmp_path):
         body.load(out)
 
 
+BROKEN = {
+    "no finite number": {"joints_dirs": lambda a: a * np.nan},
+    "no tree": {"parents": lambda a: np.array([-1, 2, 1, 0], a.dtype)},
+    "add up to 1": {"weights_value": lambda a: a * 2},
+    "faces name vertices": {"faces": lambda a: a + COUNT},
+    "anchors name vertices": {"anchors": lambda a: a - COUNT},
+}
+
+
+@pytest.mark.parametrize("reason", BROKEN)
+def test_our_npz_that_makes_no_body_is_refused_with_the_reason(tmp_path, reason):
+    out = tmp_path / "mine.npz"
+    files.convert_body(written(tmp_path, small_body()), out)
+    with np.load(out) as content:
+        arrays = dict(content)
+    for name, spoil in BROKEN[reason].items():
+        arrays[name] = spoil(arrays[name])
+    np.savez(out, **arrays)
+    with pytest.raises(BadInput, match=reason):
+        body.load(out)
+
+
+def test_a_mean_person_behind_the_camera_is_refused(tmp_path):
+    np.savez(tmp_path / "m.npz", pose=np.zeros(144), shape=np.zeros(10), cam=[-0.9, 0, 0])
+    with pytest.raises(BadInput, match="scale above 0"):
+        files.read_mean(tmp_path / "m.npz")
+
+
 def test_a_mean_person_of_another_size_is_refused(tmp_path):
     path = tmp_path / "mean.npz"
     np.savez(path, pose=np.zeros(72), shape=np.zeros(10), cam=np.zeros(3))

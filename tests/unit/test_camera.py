@@ -1,9 +1,11 @@
 """The whole picture's camera and the crop's weak camera show the same body."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pymafsam.errors import BadInput
 from pymafsam.geometry.camera import picture_camera, project, translation_of, weak_camera
 
 
@@ -18,6 +20,12 @@ def test_weak_camera_and_translation_are_inverse(translation, half, x, y):
     box = (x - half, y - half, x + half, y + half)
     weak = weak_camera(np.array(translation), box, camera)
     np.testing.assert_allclose(translation_of(weak, camera), translation, atol=1e-9)
+
+
+@pytest.mark.parametrize("focal", [0.0, -5.0, 1e11, np.nan, np.inf])
+def test_a_focal_length_that_no_camera_has_is_refused(focal):
+    with pytest.raises(BadInput, match="focal length"):
+        picture_camera((640, 480), focal)
 
 
 def test_a_flat_body_is_seen_alike_by_both_cameras():

@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -62,6 +63,34 @@ def test_sixteen_bits_keep_their_brightness(tmp_path):
     np.testing.assert_allclose(frame.pixels[..., 0], values / 257, atol=1)
 
 
+@pytest.mark.parametrize("kind", [np.uint16, np.int32])
+def test_integers_up_to_255_are_no_black_pictures(tmp_path, kind):
+    values = np.arange(240, dtype=kind).reshape(12, 20)
+    frame = frames.read_picture(save(tmp_path / "a.tif", values))
+    np.testing.assert_array_equal(frame.pixels[..., 0], values)
+
+
+GREY = np.linspace(0, 1, 60).reshape(6, 10)
+SPOILED = np.where(GREY == 1, np.inf, np.where(GREY == 0, np.nan, GREY))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [GREY, GREY * 1.02, GREY * 255, GREY * 65535, SPOILED],
+    ids=["to 1", "just above 1", "to 255", "to 65535", "an infinity and a NaN"],
+)
+def test_floats_keep_their_brightness_whatever_their_range(tmp_path, values):
+    values = values.astype(np.float32)
+    read = frames.read_picture(save(tmp_path / "a.tif", values)).pixels
+    np.testing.assert_allclose(read[..., 0], GREY * 255, atol=6)
+    np.testing.assert_array_equal(frames.from_array(values).pixels, read)
+
+
+def test_floats_beyond_every_range_are_refused():
+    with pytest.raises(BadInput, match="values of"):
+        frames.from_array(GREY * 1e9)
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_undone(tmp_path, photograph, orientation):
     # The stored picture, seen through its orientation, is the upright one.
@@ -72,6 +101,36 @@ def test_exif_orientation_is_undone(tmp_path, photograph, orientation):
     exif[0x0112] = orientation
     stored.save(tmp_path / "a.png", exif=exif)
     np.testing.assert_array_equal(frames.read_picture(tmp_path / "a.png").pixels, photograph)
+
+
+@pytest.mark.parametrize("tag", [0x010F, 0x011A, 0x0132, 0x8769, 0x8825, 0xA405])
+@pytest.mark.parametrize("wrong", [b"\xff\xfe", "text", 5, (1, 2, 3)])
+def test_a_turned_picture_with_mistyped_exif_is_still_turned(tmp_path, photograph, tag, wrong):
+    # Little-endian TIFF: orientation 6 as it should be, and a tag of another type than its own.
+    stored = Image.fromarray(photograph).transpose(Image.Transpose.ROTATE_90)
+    kinds = {bytes: (7, 2, b"\xff\xfe\0\0"), str: (2, 4, b"text"), int: (4, 1, b"\5\0\0\0")}
+    kind, count, value = kinds.get(type(wrong), (5, 3, b"\x26\0\0\0"))
+    entries = [(0x0112, 3, 1, b"\6\0\0\0"), (tag, kind, count, value)]
+    directory = b"".join(struct.pack("<HHI", *e[:3]) + e[3] for e in sorted(entries))
+    exif = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 2) + directory + bytes(4 + 24)
+    stored.save(tmp_path / "a.png", exif=exif)
+    np.testing.assert_array_equal(frames.read_picture(tmp_path / "a.png").pixels, photograph)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
+def test_only_the_formats_that_are_meant_are_opened(tmp_path, photograph, name):
+    Image.fromarray(photograph).save(tmp_path / "a.eps")
+    (tmp_path / "a.eps").rename(tmp_path / name)
+    with pytest.raises(BadInput, match="not a picture in a known format"):
+        frames.read_picture(tmp_path / name)
+
+
+@pytest.mark.parametrize("error", [TypeError, RuntimeError, AssertionError, IndexError])
+def test_whatever_a_decoder_raises_is_said_of_the_picture(tmp_path, photograph, monkeypatch, error):
+    path = save(tmp_path / "a.png", photograph)
+    monkeypatch.setattr(Image.Image, "convert", lambda *_: (_ for _ in ()).throw(error("what?")))
+    with pytest.raises(BadInput, match=r"a\.png is damaged"):
+        frames.read_picture(path)
 
 
 def test_focal_length_comes_from_exif_unless_the_picture_was_cropped(tmp_path, photograph):
@@ -212,3 +271,48 @@ def test_results_among_the_pictures_are_no_inputs(tmp_path):
     assert [source.name for source in frames.find([tmp_path])] == ["a.jpg"]
     named = frames.find([tmp_path / "a_overlay.jpg"])
     assert [source.name for source in named] == ["a_overlay.jpg"], "who is named is meant"
+
+
+def test_the_frames_of_a_video_are_limited_like_pictures(video, monkeypatch):
+    monkeypatch.setattr(frames, "MOST_PIXELS", 64 * 48 - 1)
+    with pytest.raises(BadInput, match="not decoded"):
+        list(frames.read(video))
+
+
+def test_a_video_whose_frames_outgrow_its_header_is_refused(tmp_path, monkeypatch):
+    import av
+
+    path = tmp_path / "a.mpg"
+    for side in (32, 128):
+        encoder = av.CodecContext.create("mpeg1video", "w")
+        encoder.width, encoder.height, encoder.pix_fmt = side, side, "yuv420p"
+        encoder.framerate, encoder.time_base = 25, Fraction(1, 25)
+        picture = av.VideoFrame.from_ndarray(np.zeros((side, side, 3), np.uint8), "rgb24")
+        with path.open("ab") as file:
+            file.writelines(bytes(p) for p in [*encoder.encode(picture), *encoder.encode()])
+    monkeypatch.setattr(frames, "MOST_PIXELS", 32 * 32)
+    with pytest.raises(BadInput, match="128 x 128"):
+        list(frames.read(path))
+
+
+def test_a_title_in_latin_1_spoils_no_video(video):
+    import av
+
+    titled = video.with_name("b.avi")
+    with av.open(str(video)) as source, av.open(str(titled), "w", options={}) as target:
+        target.metadata["title"] = "MARKED_TITLE"
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    titled.write_bytes(titled.read_bytes().replace(b"MARKED_TITLE", b"caf\xe9 \xff title"))
+    assert len(list(frames.read(titled))) == 5
+
+
+def test_a_playlist_named_like_a_video_opens_nothing(video):
+    for content in (f"ffconcat version 1.0\nfile '{video}'\n", f"#EXTM3U\n#EXTINF:1,\n{video}\n"):
+        lure = video.with_name("lure.mp4")
+        lure.write_text(content)
+        with pytest.raises(BadInput, match="cannot be read"):
+            list(frames.read(lure))

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int, Real
 
 from pymafsam.body import embedded, smpl
+from pymafsam.body.check import check
 from pymafsam.body.model import BodyModel
 from pymafsam.body.surface import farthest_points, parts_of, read_uv
 from pymafsam.config import data_folder
@@ -135,15 +136,13 @@ def read_smpl(path: Path, companions: Companions | None = None, *, betas: int = 
     pose_dirs = field.array("posedirs", bending) if "posedirs" in content else None
     skeleton = field.array("J_regressor", (joints, count))
     faces = field.array("f", (None, 3)).astype(np.int64)
-    _check_faces(path, faces, count)
-    _check_weights(path, skinning)
     extra = points_file(beside.extra, (smpl.EXTRA, count))
     h36m = points_file(beside.h36m, (17, count))
     part, chart = _charts(beside.uv, template, skinning)
     anchors = farthest_points(template)
     if beside.downsampling:
         anchors = read_anchors(beside.downsampling, count)
-    return BodyModel(
+    model = BodyModel(
         name=path.stem,
         template=template.astype(np.float32),
         shape_dirs=shape_dirs.astype(np.float32),
@@ -159,6 +158,7 @@ def read_smpl(path: Path, companions: Companions | None = None, *, betas: int = 
         uv=chart,
         mirror=_mirror(content.get("vert_sym_idxs"), count),
     )
+    return check(model, path)
 
 
 def _charts(
@@ -203,6 +203,8 @@ def read_mean(path: Path) -> MeanPerson:
     field = _Fields(path, read_npz(path))
     values = [field.array(n, (k,)) for n, k in (("pose", 144), ("shape", 10), ("cam", 3))]
     pose, shape, camera = (v.astype(np.float32) for v in values)
+    if camera[0] <= 0:
+        raise BadInput(f"{path}: cam begins with a scale above 0 (the body stands before it).")
     return MeanPerson(pose=pose, shape=shape, camera=camera)
 
 
@@ -210,14 +212,12 @@ def read_ours(path: Path, arrays: Mapping[str, Any] | None = None) -> BodyModel:
     """A body from our npz. Raises BadInput when it is damaged."""
     content = dict(read_npz(path) if arrays is None else arrays)
     try:
-        model = embedded.from_arrays(path.stem, content)
+        model = check(embedded.from_arrays(path.stem, content), path)
     except (KeyError, ValueError, IndexError, TypeError, AttributeError) as error:
         raise BadInput(
             f"{path} is not a whole body ({type(error).__name__}: {error}).\n"
             "  Convert it again: pymafsam convert SMPL_NEUTRAL.pkl"
         ) from error
-    _check_faces(path, model.faces, len(model.template))
-    _check_weights(path, model.weights)
     return model
 
 
@@ -274,16 +274,6 @@ def _parents(path: Path, table: Real[np.ndarray, "2 joints"]) -> Int[np.ndarray,
     if (parents[1:] < 0).any() or (parents >= np.arange(len(parents))).any():
         raise BadInput(f"{path}: kintree_table is no tree whose parents come before children.")
     return parents.astype(np.int32)
-
-
-def _check_faces(path: Path, faces: Real[np.ndarray, "faces 3"], vertices: int) -> None:
-    if faces.size == 0 or faces.min() < 0 or faces.max() >= vertices:
-        raise BadInput(f"{path}: the faces name vertices that are not among the {vertices}.")
-
-
-def _check_weights(path: Path, weights: Real[np.ndarray, "vertices joints"]) -> None:
-    if weights.min() < -1e-6 or np.abs(weights.sum(axis=1) - 1).max() > 1e-3:
-        raise BadInput(f"{path}: the skinning weights of a vertex do not add up to 1.")
 
 
 def _chosen(path: Path, level: Any) -> Int[np.ndarray, "rows"]:

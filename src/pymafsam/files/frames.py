@@ -3,7 +3,7 @@
 import logging
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,11 @@ log = logging.getLogger(__name__)
 
 PICTURES = frozenset(".jpg .jpeg .jpe .png .webp .bmp .tif .tiff .gif .ppm .pgm .avif .jp2".split())
 VIDEOS = frozenset(".mp4 .mov .m4v .avi .mkv .webm .mpg .mpeg .ogv .wmv .flv .3gp".split())
+
+# Pillow's and FFmpeg's readers for what is meant above. Others know formats that run programs
+# (PostScript), or name further files and addresses to be opened (playlists).
+PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF", "JPEG2000")
+VIDEO_FORMATS = "mov,mp4,m4v,3gp,avi,matroska,webm,mpeg,mpegvideo,mpegts,ogg,asf,flv"
 
 # About the largest a camera makes; beyond it a file is more likely a trap than a photograph.
 MOST_PIXELS = 178_000_000
@@ -102,7 +107,7 @@ def read_picture(path: Path, name: str | None = None) -> Frame:
     animation the first picture is read. Raises BadInput when the file is missing, damaged, cut
     off, not a picture, or larger than ``MOST_PIXELS``.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, UnidentifiedImageError
 
     path = Path(path)
     try:
@@ -110,19 +115,25 @@ def read_picture(path: Path, name: str | None = None) -> Frame:
             # Pillow warns and refuses by size on its own; our limit below speaks more clearly,
             # and other oddities (broken EXIF, palette transparency) do not spoil the pixels.
             warnings.simplefilter("ignore")
-            with Image.open(path) as picture:
-                _refuse_if_huge(path, picture.width * picture.height, picture.size)
+            Image.init()
+            formats = [name for name in PICTURE_FORMATS if name in Image.OPEN]  # AVIF may be absent
+            with Image.open(path, formats=formats) as picture:
+                _refuse_if_huge(path, picture.size)
                 if getattr(picture, "is_animated", False):
                     log.info("%s is an animation: its first picture is used.", path)
-                focal = _focal_from_exif(picture.getexif(), picture.size)
-                pixels = _as_rgb8(ImageOps.exif_transpose(picture))
+                exif = _exif(picture)
+                pixels = _as_rgb8(_upright(picture, exif))
+                focal = _focal_from_exif(exif, picture.size)
+    except BadInput:
+        raise
     except Image.DecompressionBombError as error:
         raise BadInput(_too_large(path, "it is")) from error
     except FileNotFoundError as error:
         raise BadInput(f"There is no file {path}.") from error
     except UnidentifiedImageError as error:
         raise BadInput(_not_a_picture(path)) from error
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+    except Exception as error:  # decoders of damaged files raise whatever they stumble over
+        log.debug("%s", path, exc_info=True)
         raise BadInput(
             f"The picture {path} is damaged or cut off ({error}).\n"
             "  Copy or download it again, or open and save it in a picture editor."
@@ -130,14 +141,50 @@ def read_picture(path: Path, name: str | None = None) -> Frame:
     return Frame(pixels=pixels, name=name or path.name, focal=focal)
 
 
-def from_array(pixels: Any, name: str = "array", focal: float | None = None) -> Frame:
-    """A frame from an array: (h, w, 3) RGB, (h, w, 4) RGBA or (h, w) grey; 8-bit, or floats 0..1.
+def _exif(picture: Any) -> Any:
+    """The EXIF tags; none when they are damaged, which does not spoil the pixels."""
+    from PIL import Image
 
-    Raises BadInput for any other shape or type.
+    try:
+        return picture.getexif()
+    except Exception as error:
+        log.info("EXIF of %s is passed over (%s).", getattr(picture, "filename", ""), error)
+        return Image.Exif()
+
+
+def _upright(picture: Any, exif: Any) -> Any:
+    """The picture turned and mirrored as EXIF's orientation (2 to 8) says.
+
+    Pillow's own ``exif_transpose`` also writes the other tags anew, and fails where one of them
+    has the wrong type.
+    """
+    from PIL.ExifTags import Base
+    from PIL.Image import Transpose
+
+    steps = (
+        Transpose.FLIP_LEFT_RIGHT,
+        Transpose.ROTATE_180,
+        Transpose.FLIP_TOP_BOTTOM,
+        Transpose.TRANSPOSE,
+        Transpose.ROTATE_270,
+        Transpose.TRANSVERSE,
+        Transpose.ROTATE_90,
+    )
+    orientation = exif.get(Base.Orientation)
+    if not isinstance(orientation, int) or not 2 <= orientation <= 8:
+        return picture
+    return picture.transpose(steps[orientation - 2])
+
+
+def from_array(pixels: Any, name: str = "array", focal: float | None = None) -> Frame:
+    """A frame from an array: (h, w, 3) RGB, (h, w, 4) RGBA or (h, w) grey; 8-bit, or floats.
+
+    Floats are 0..1, 0..255 or 0..65535, whichever fits; NaN becomes black. Raises BadInput for any
+    other shape or type.
     """
     array = np.asarray(pixels)
     if array.dtype.kind == "f":
-        array = (np.clip(np.nan_to_num(array), 0, 1) * 255 + 0.5).astype(np.uint8)
+        array = _to_8_bits(array)
     grey = array.ndim == 2
     fits = grey or (array.ndim == 3 and array.shape[2] in (3, 4))
     if array.dtype != np.uint8 or not fits or 0 in array.shape:
@@ -158,19 +205,19 @@ def read_video(path: Path, name: str | None = None) -> Iterator[Frame]:
     Raises BadInput when the file is not a video or holds no frame; a video damaged half way gives
     the frames before the damage, then raises.
     """
-    import av
-    import av.error
-
     stem = Path(name or path.name).with_suffix("").as_posix()
     index = 0
     try:
-        with av.open(str(path)) as container:
+        # FFmpeg is given the open file and never its name: it may open nothing else.
+        with path.open("rb") as file, _container(file) as container:
             if not container.streams.video:
                 raise BadInput(f"{path} holds no video, only sound or subtitles.")
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
-            _refuse_if_huge(path, stream.width * stream.height, (stream.width, stream.height))
+            _refuse_if_huge(path, (stream.width or 0, stream.height or 0))
             for index, picture in enumerate(container.decode(stream), start=1):
+                # Frames may be larger than the file announced.
+                _refuse_if_huge(path, (picture.width, picture.height))
                 pixels = picture.to_ndarray(format="rgb24")
                 quarter_turns = round(getattr(picture, "rotation", 0) / 90)
                 yield Frame(
@@ -179,12 +226,24 @@ def read_video(path: Path, name: str | None = None) -> Iterator[Frame]:
                     index=index - 1,
                     seconds=None if picture.time is None else float(picture.time),
                 )
-    except av.error.FFmpegError as error:
+    except BadInput:
+        raise
+    except Exception as error:  # FFmpeg's errors, and Python's on what damaged files announce
+        log.debug("%s", path, exc_info=True)
+        reason = getattr(error, "strerror", None) or error
         raise BadInput(
-            f"The video {path} cannot be read beyond frame {index} ({error.strerror})."
+            f"The video {path} cannot be read beyond frame {index} ({reason})."
         ) from error
     if index == 0:
         raise BadInput(f"The video {path} holds no frames.")
+
+
+def _container(file: Any) -> Any:
+    import av
+
+    options = {"format_whitelist": VIDEO_FORMATS, "protocol_whitelist": ""}
+    # Titles may be in any encoding; nobody reads them here.
+    return av.open(file, options=options, metadata_errors="ignore")
 
 
 def _as_rgb8(picture: Any) -> Pixels:
@@ -197,11 +256,29 @@ def _as_rgb8(picture: Any) -> Pixels:
 
 
 def _to_8_bits(values: np.ndarray) -> np.ndarray:
-    """Grey values of 16-bit or floating files: by the range they can have, not the one they use."""
-    if values.dtype.kind == "f":
-        top = 1.0 if np.nanmax(values) <= 1 else 255.0 if np.nanmax(values) <= 255 else 65535.0
-        return (np.clip(np.nan_to_num(values) / top, 0, 1) * 255 + 0.5).astype(np.uint8)
-    return (np.clip(values, 0, 65535) // 257).astype(np.uint8)
+    """Values of 16-bit, 32-bit or floating pictures: by the range they can have, not use.
+
+    Which range that is, the largest value tells; floats may overshoot theirs (sharpening does).
+    Infinities are the range's ends, NaN is black. Raises BadInput for values beyond all ranges.
+    """
+    if values.dtype.kind != "f":
+        values = np.clip(values, 0, None)
+        top = _range(int(values.max(initial=0)), (255, 65535, (1 << 32) - 1))
+        return (values // (top // 255)).clip(0, 255).astype(np.uint8)
+    finite = values[np.isfinite(values)]
+    top = _range(float(finite.max(initial=0)) / 2, (1.0, 255.0, 65535.0))
+    scaled = np.nan_to_num(values, nan=0.0, posinf=top, neginf=0.0) / top
+    return (np.clip(scaled, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def _range(largest: float | int, tops: Sequence[float | int]) -> Any:
+    for top in tops:
+        if largest <= top:
+            return top
+    raise BadInput(
+        f"A picture has values of {largest:g} and more; known are pictures to "
+        f"{', '.join(f'{top:g}' for top in tops)}."
+    )
 
 
 def _over_white(rgba: np.ndarray) -> Pixels:
@@ -216,13 +293,13 @@ def _focal_from_exif(exif: Any, size: tuple[int, int]) -> float | None:
     """
     from PIL.ExifTags import IFD, Base
 
-    details = exif.get_ifd(IFD.Exif)
     try:
+        details = exif.get_ifd(IFD.Exif)
         equivalent = float(details.get(Base.FocalLengthIn35mmFilm, 0))
         recorded = [
             float(details.get(tag, 0)) for tag in (Base.ExifImageWidth, Base.ExifImageHeight)
         ]
-    except (TypeError, ValueError, ZeroDivisionError):
+    except Exception:  # tags of the wrong type or a damaged directory: nothing is told
         return None
     if not 5 <= equivalent <= 2000:
         return None
@@ -233,8 +310,8 @@ def _focal_from_exif(exif: Any, size: tuple[int, int]) -> float | None:
     return equivalent / FULL_FRAME_DIAGONAL_MM * math.hypot(*size)
 
 
-def _refuse_if_huge(path: Path, pixels: int, size: tuple[int, int]) -> None:
-    if pixels > MOST_PIXELS:
+def _refuse_if_huge(path: Path, size: tuple[int, int]) -> None:
+    if size[0] * size[1] > MOST_PIXELS:
         raise BadInput(_too_large(path, f"{size[0]} x {size[1]} pixels are"))
 
 

@@ -15,16 +15,29 @@ from pymafsam.records import Camera, WeakCamera
 # compromise of the field.
 DEFAULT_FOCAL_PER_DIAGONAL = 1.0
 
+# Focal lengths per diagonal that are believed: from a fisheye's to a small telescope's.
+FOCAL_PER_DIAGONAL = (0.05, 200.0)
+
 # The camera of the trained networks' crops: 224 pixels, seen from so far that rays are parallel.
 CROP_FOCAL = 5000.0  # pixels of the crop
 CROP_SIDE = 224
 
 
 def picture_camera(size: tuple[int, int], focal: float | None = None) -> Camera:
-    """The picture's camera; without ``focal`` (pixels) the picture's diagonal is assumed."""
+    """The picture's camera; without ``focal`` (pixels) the picture's diagonal is assumed.
+
+    Raises BadInput for a focal length that no camera has.
+    """
     width, height = size
+    diagonal = float(np.hypot(width, height))
     if focal is None:
-        focal = DEFAULT_FOCAL_PER_DIAGONAL * float(np.hypot(width, height))
+        focal = DEFAULT_FOCAL_PER_DIAGONAL * diagonal
+    least, most = (ratio * diagonal for ratio in FOCAL_PER_DIAGONAL)
+    if not least <= focal <= most:  # not a number is no focal length either
+        raise BadInput(
+            f"A focal length of {focal:g} pixels is none of a picture of {width} x {height}: "
+            f"wanted {least:.0f} to {most:.0f}.\n  Usual is about the diagonal, {diagonal:.0f}."
+        )
     return Camera(focal=float(focal), centre=(width / 2, height / 2), size=(width, height))
 
 
