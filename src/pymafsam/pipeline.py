@@ -69,7 +69,8 @@ class Reconstructor:
     ) -> "Reconstructor":
         """Look up every part by name; fetches missing networks.
 
-        Raises BadUsage for an unknown name or a senseless focal length, and MissingAsset for what cannot be had.
+        Raises BadUsage for an unknown name or a senseless focal length, MissingAsset for what
+        cannot be had.
         """
         from pymafsam import body as bodies
         from pymafsam import people
