@@ -11,34 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from standins import Boxes
 
 from pymafsam.cli import mask_save
 from pymafsam.cli.main import main
 from pymafsam.masks import saver2024, store
-from pymafsam.records import Mask
 
 scipy_io = pytest.importorskip("scipy.io")
-
-
-class Boxes:
-    """Segments everything in the box, or a square about the first click."""
-
-    def segment(self, pixels, prompts):
-        return [self.one(pixels, prompt) for prompt in prompts]
-
-    def segment_together(self, pictures, prompts):
-        return [self.segment(p, q) for p, q in zip(pictures, prompts, strict=True)]
-
-    def one(self, pixels, prompt):
-        if prompt.mask is not None:
-            return Mask(inside=prompt.mask, score=0.5, source="mobilesam")
-        inside = np.zeros(pixels.shape[:2], bool)
-        box = (
-            prompt.box if prompt.box is not None else [*prompt.clicks[0] - 9, *prompt.clicks[0] + 9]
-        )
-        x0, y0, x1, y1 = np.rint(np.maximum(box, 0)).astype(int)
-        inside[y0:y1, x0:x1] = True
-        return Mask(inside=inside, score=0.5, source="mobilesam")
 
 
 @pytest.fixture
@@ -171,7 +150,7 @@ def test_a_folder_that_is_not_lspet_is_refused(boxes, tmp_path, capsys):
 SLOW = """
 import sys, time
 sys.path.insert(0, {tests!r})
-from test_masks_cli import Boxes
+from standins import Boxes
 from pymafsam.cli import mask_save
 from pymafsam.cli.main import main
 class Slow(Boxes):

@@ -140,9 +140,10 @@ def main(arguments: list[str] | None = None) -> int:
     with contextlib.suppress(ValueError):  # in another thread than the first
         # Interruption by `kill` unwinds like Ctrl-C, so temporary files are removed.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # Names of files may hold bytes that are no text.
-        sys.stdout.reconfigure(errors="backslashreplace")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Names of files may hold bytes that are no text.
+            stream.reconfigure(errors="backslashreplace")
     try:
         try:
             return run(sys.argv[1:] if arguments is None else arguments)
