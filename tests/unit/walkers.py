@@ -20,6 +20,7 @@ SIZE = (320, 240)
 RATE = 25.0
 CAMERA = picture_camera(SIZE)
 NOISE = 0.01  # of a box's height: keypoints and box corners
+METRIC_NOISE = 0.03  # metres: landmarks around the hips
 
 
 @dataclass(frozen=True)
@@ -105,9 +106,18 @@ def _person(model, body, mask, generator):
     box = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], float)
     coco = model.regressors["coco17"]
     corners = body.mesh.vertices[coco.vertices] + body.translation
-    points = project((corners * coco.weights[..., None]).sum(axis=1), CAMERA)
+    metric = (corners * coco.weights[..., None]).sum(axis=1)
+    points = project(metric, CAMERA)
     spread = NOISE * (box[3] - box[1])
     points = points + generator.normal(0, spread, points.shape)
     keypoints = np.column_stack([points, np.full(len(points), 0.9)])
     box = box + generator.normal(0, spread, 4)
-    return Person(box=box, score=0.8, keypoints=keypoints, layout="coco17", keypoint_score=0.8)
+    world = metric - metric[11:13].mean(axis=0) + generator.normal(0, METRIC_NOISE, metric.shape)
+    return Person(
+        box=box,
+        score=0.8,
+        keypoints=keypoints,
+        world=world,
+        layout="coco17",
+        keypoint_score=0.8,
+    )
