@@ -299,6 +299,7 @@ class SequenceScene:
     body_name: str
     faces: Int[np.ndarray, "faces 3"]
     cuts: Int[np.ndarray, "cuts"] = field(default_factory=lambda: np.zeros(0, np.int64))
+    origin: Origin | None = None
 
     @property
     def rate(self) -> float:

@@ -158,25 +158,6 @@ def test_the_same_picture_gives_the_same_bytes(run, photograph, tmp_path):
         assert first == second
 
 
-def test_a_video_becomes_a_folder_of_frames(run, tmp_path):
-    import av
-
-    picture = np.asarray(Image.open(EXAMPLES / "tennis.jpg"))[:510]
-    with av.open(str(tmp_path / "clip.mp4"), "w") as container:
-        stream = container.add_stream("mpeg4", rate=5)
-        stream.width, stream.height, stream.pix_fmt = 512, 510, "yuv420p"
-        stream.bit_rate = 4_000_000
-        for _ in range(2):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
-    options = ["--save", "json", "--segmenter", "none"]
-    code, _, err = run("reconstruct", tmp_path / "clip.mp4", "--out", tmp_path / "o", *options)
-    assert code == 0, err
-    for name in ("000001", "000002"):
-        content = json.loads((tmp_path / "o" / "clip" / f"{name}.json").read_text())
-        assert len(content["people"]) == 1
-
-
 def test_an_interrupted_run_leaves_whole_files_and_goes_on(tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()

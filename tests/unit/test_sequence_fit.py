@@ -102,7 +102,7 @@ def solved(fit, people, windows=None, seconds=None):
         camera=CAMERA,
         still=np.ones(len(people) - 1, bool),
     )
-    parts = [state for state, _ in over_time.solve(stretch, betas)]
+    parts = [state for state, _ in over_time.solve(stretch.part, len(people), betas)]
     state = State(
         rotations=np.concatenate([part.rotations for part in parts]),
         betas=np.concatenate([part.betas for part in parts]),

@@ -9,7 +9,7 @@ from walkers import RATE, SIZE, Walker, film
 from pymafsam.errors import BadInput
 from pymafsam.records import Frame, Person, Prompt
 from pymafsam.tracking import Settings, Tracker
-from pymafsam.tracking.cuts import CutFinder
+from pymafsam.tracking.cuts import CutFinder, small
 from pymafsam.tracking.meant import meant
 from pymafsam.tracking.merge import Piece, rejoined
 from pymafsam.tracking.motion import Motion
@@ -145,7 +145,7 @@ def test_a_cut_is_found_and_motion_is_none():
     first = [truth.frame.pixels for truth in film(walkers, 0.6, generator)]
     second = [truth.frame.pixels // 3 for truth in film(walkers[:1], 0.4, generator)]
     finder = CutFinder()
-    cuts = [k for k, pixels in enumerate(first + second) if finder.step(pixels)]
+    cuts = [k for k, pixels in enumerate(first + second) if finder.step(small(pixels))]
     assert cuts == [len(first)]
 
 

@@ -30,12 +30,15 @@ class Reconstruct(Inputs, Flow):
     """Reconstruct everybody in pictures, folders and videos.
 
     For every picture --out gets the overlay, a side view, the numbers (json, npz) and the mesh
-    (obj). Frames of a video go to a folder named after it.
+    (obj). A video becomes two films (overlay and side) and the numbers of everybody's motion
+    (json, npz): people are followed, their bodies fitted over time. An interrupted video goes on
+    where it stopped.
 
     Examples:
       pymafsam reconstruct photo.jpg --out results
       pymafsam reconstruct holiday/ clip.mp4 --out results --save picture,json
       pymafsam reconstruct photo.jpg --boxes people.json --segmenter none --out results
+      pymafsam reconstruct clip.mp4 --out results --segmenter none --track 2
     """
 
     boxes: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None
@@ -46,6 +49,18 @@ class Reconstruct(Inputs, Flow):
     """Folder with masks made elsewhere, matched by the pictures' names."""
     save: str = "picture,side,json,npz,obj"
     """What to write, separated by commas: picture, side, json, npz, obj, glb."""
+    frames: bool = False
+    """Of a video also every frame's own files, as of pictures, in a folder named after it."""
+    smooth: bool = True
+    """Fit the bodies of a video over time; else each frame alone."""
+    track: tuple[int, ...] = ()
+    """Of a video only these people, by the numbers of their tracks."""
+    min_track: int = 1
+    """People seen in fewer frames of a video are left out."""
+    every: int = 1
+    """Look at people in every so manieth frame of a video only; in between bodies are fitted."""
+    mask_every: float = 1.0
+    """Seconds from mask to mask in a video; 0: in every frame that is looked at."""
 
     def run(self) -> int:
         from pymafsam import export
@@ -144,8 +159,9 @@ class Job:
 
     def reconstruct(self, reconstructor: "Reconstructor") -> int:
         """Everything that can be read is reconstructed and saved; failures are kept by name."""
+        pictures = [source for source in self.run.sources if not source.is_video]
         with progress_bar() as progress:
-            tracked = progress.track(self.run.sources, description="reconstruct")
+            tracked = progress.track(pictures, description="reconstruct")
             for request, scene in scenes(reconstructor, self.requests(iter(tracked))):
                 origin = self.origins.pop(request.key)
                 if isinstance(scene, Exception):
@@ -153,12 +169,38 @@ class Job:
                     continue
                 with self.run.attempt(request.frame.name):
                     self.keep(replace(scene, origin=origin), request.key)
+        for source in self.run.sources:
+            if source.is_video:
+                with self.run.attempt(source.name):
+                    self.video(reconstructor, source)
         for name in self.empty:
             print(f"{name}: nobody was found (raise or lower --min-score?)", file=sys.stderr)
         return self.run.report("people")
 
+    def video(self, reconstructor: "Reconstructor", source: "Source") -> None:
+        """A video from end to end."""
+        from pymafsam.cli.videos import clip_of, frames_bar, telling
+        from pymafsam.clips import reconstruct
+
+        options, stem = self.run.options, self.run.stems[source.name]
+        assert isinstance(options, Reconstruct)
+        origin = made.origin(source.path, self.run.recipe)
+        clip = clip_of(source, stem, options, self.formats, reconstructor, self.said.request)
+        self.run.outputs.claim(clip.files(), source.name)
+        if options.skip_existing and clip.is_done(origin):
+            self.run.passed_over += 1
+            return
+        with frames_bar() as bar:
+            report = reconstruct(clip, origin, telling(bar))
+        self.run.done += report.frames
+        self.run.people += report.people
+        if not report.people:
+            self.empty.append(source.name)
+        for index, why in sorted(report.broken.items()):
+            self.run.failures[f"{source.name}, frame {index + 1}"] = why
+
     def requests(self, sources: "Iterator[Source]") -> Iterator["Request"]:
-        """One of every picture and every frame of a video; what fails is noted, passed over."""
+        """One of every picture; what fails is noted, passed over."""
         for frame, name, origin in self.run.frames(sources, self.up_to_date):
             request = None
             with self.run.attempt(frame.name):

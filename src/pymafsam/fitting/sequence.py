@@ -6,7 +6,7 @@ ahead, so that windows meet without a jump and memory does not grow with the len
 ``docs/video.md`` measures what it does.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -87,30 +87,32 @@ class SequenceFit:
         return solved.betas[0]
 
     def solve(
-        self, stretch: Stretch, betas: Float[np.ndarray, "betas"]
+        self, part: Callable[[int, int], Stretch], count: int, betas: Float[np.ndarray, "betas"]
     ) -> Iterator[tuple[State, Float[np.ndarray, "frames"]]]:
-        """Poses and places of the whole stretch, a window of frames at a time, in order.
+        """Poses and places of ``count`` frames, a window at a time, in order.
 
-        Given with each window: what each frame's evidence is left with (the fit's energy).
+        ``part`` gives the frames from one up to, not including, another; so nobody need hold them
+        all. Given with each window: what each frame's evidence is left with (the fit's energy).
         """
-        count = len(stretch.people)
-        begin = replace(calmed(stretch.begin), betas=np.tile(betas, (count, 1)))
-        stretch = replace(stretch, begin=begin)
         before: State | None = None
         for first in range(0, count, self.windows.kept):
             end = min(first + self.windows.kept, count)
             held = 0 if before is None else min(2, len(before.betas))
-            part = stretch.part(first - held, min(end + self.windows.ahead, count))
+            window = part(first - held, min(end + self.windows.ahead, count))
+            frames = len(window.people)
+            begin = replace(calmed(window.begin), betas=np.tile(betas, (frames, 1)))
             if before is not None:
-                tail = before.take(np.arange(len(before.betas) - held, len(before.betas)))
-                part = replace(part, begin=part.begin.put(np.arange(held), tail))
-            state, energy = self._window(part, held)
+                last = np.arange(len(before.betas) - held, len(before.betas))
+                begin = begin.put(np.arange(held), before.take(last))
+            state, energy = self._window(replace(window, begin=begin), held)
             kept = np.arange(held, held + end - first)
             before = state.take(kept)
             yield before, energy[kept]
 
     def _window(self, part: Stretch, held: int) -> tuple[State, Float[np.ndarray, "frames"]]:
         """One window; the first ``held`` frames stay as they are."""
+        if all(person is None for person in part.people):
+            return part.begin, np.zeros(len(part.people))
         people = _filled_in(part.people)
         feet = np.stack([_feet(one) for one in part.people])
         height = float(np.median([_height(one) for one in people]))

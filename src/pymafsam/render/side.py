@@ -16,6 +16,7 @@ LONGEST = 1280  # pixels
 # Seen from this many times the people's extent away: little perspective, but some.
 DISTANCE = 3.5
 MARGIN = 0.09  # of the framed extent, on each side
+Bounds = tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]  # lowest, highest; metres
 GAP = 0.5  # metres between neighbours in depth that are kept; what is more is drawn closer
 
 
@@ -23,6 +24,7 @@ def side_view(
     scene: Scene,
     *,
     size: tuple[int, int] | None = None,
+    within: Bounds | None = None,
     samples: int = 3,
     studio: Studio | None = None,
 ) -> Pixels:
@@ -31,22 +33,34 @@ def side_view(
     The photographer stands to the left: who faces the camera looks left, and who is farther away
     stands farther right. Relative depths are true until the empty space between two neighbours
     exceeds ``GAP`` metres; beyond it grows with the logarithm. ``size`` (width, height) in pixels;
-    without it as high as the photograph, at most 1280, and as wide as the people need.
+    without it as high as the photograph, at most 1280, and as wide as the people need. ``within``:
+    the space that is shown, in the photograph's camera axes, so that the frames of a film are all
+    seen from one place, in true depth.
     """
-    if not scene.bodies:
+    if not scene.bodies and within is None:
         return _stage(size or _stage_size(scene.camera, 1.0))
     shapes = [body.mesh.vertices + body.translation for body in scene.bodies]
-    turned = [turn(shape) for shape in _closed_up(shapes)]
-    low = np.min([shape.min(axis=0) for shape in turned], axis=0)
-    high = np.max([shape.max(axis=0) for shape in turned], axis=0)
+    turned = [turn(shape) for shape in (_closed_up(shapes) if within is None else shapes)]
+    low, high = _bounds(turned if within is None else [turn(np.stack(within))])
     extent = np.maximum(high - low, 0.3)
     size = size or _stage_size(scene.camera, float(extent[0] / extent[1]))
     camera, shift = _framing(low, high, size)
     moved = [shape + shift for shape in turned]
-    out = _stage(size, _shadows(moved, camera, size), _horizon(moved, camera))
+    floor = moved if within is None else [np.stack([low, high]) + shift]
+    out = _stage(size, _shadows(moved, camera, size), _horizon(floor, camera))
+    if not moved:
+        return out
     people = surfaces(moved, scene.faces, camera, colours_of(scene.bodies))
     paint(out, people, 1.0, samples, studio or Studio())
     return out
+
+
+def _bounds(
+    shapes: Sequence[Float[np.ndarray, "_ 3"]],
+) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
+    """The lowest and highest coordinates of all."""
+    low = np.min([shape.min(axis=0) for shape in shapes], axis=0)
+    return low, np.max([shape.max(axis=0) for shape in shapes], axis=0)
 
 
 def turn(shape: Float[np.ndarray, "vertices 3"]) -> Float[np.ndarray, "vertices 3"]:

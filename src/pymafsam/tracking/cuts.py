@@ -3,7 +3,7 @@
 from collections import deque
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import UInt8
 
 from pymafsam.records import Pixels
 from pymafsam.tracking.settings import Settings
@@ -12,23 +12,27 @@ SIZE = (32, 18)  # of the small picture that is compared
 REMEMBERED = 15  # frames by which the usual change is known
 
 
+def small(pixels: Pixels) -> UInt8[np.ndarray, "rows columns 3"]:
+    """The small picture that frames are compared by."""
+    import cv2
+
+    return np.asarray(cv2.resize(pixels, SIZE, interpolation=cv2.INTER_AREA))
+
+
 class CutFinder:
     """Looks at one frame after the other; says of each whether it begins a new shot."""
 
     def __init__(self, settings: Settings | None = None):
         self.settings = settings or Settings()
-        self.before: Float[np.ndarray, "rows columns 3"] | None = None
+        self.before: UInt8[np.ndarray, "rows columns 3"] | None = None
         self.changes: deque[float] = deque(maxlen=REMEMBERED)
 
-    def step(self, pixels: Pixels) -> bool:
-        """Whether this frame is the first of a shot (the first frame of all is not)."""
-        import cv2
-
-        small = cv2.resize(pixels, SIZE, interpolation=cv2.INTER_AREA).astype(np.float64) / 255
+    def step(self, small: UInt8[np.ndarray, "rows columns 3"]) -> bool:
+        """Whether this frame, made ``small``, is the first of a shot (the first of all is not)."""
         before, self.before = self.before, small
         if before is None:
             return False
-        change = float(np.abs(small - before).mean())
+        change = float(np.abs(small.astype(np.float64) - before).mean()) / 255
         usual = float(np.median(self.changes)) if self.changes else 0.0
         settings = self.settings
         if change > max(settings.cut, settings.cut_unusual * usual):

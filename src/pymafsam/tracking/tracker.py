@@ -76,14 +76,22 @@ class Tracker:
         the people's own.
         """
         seconds = frame.index / 25 if frame.seconds is None else frame.seconds
+        numbers = self.follow(sightings(frame, people, masks), seconds, frame.size)
+        return [replace(p, track=number) for p, number in zip(people, numbers, strict=True)]
+
+    def follow(
+        self, seen: Sequence[Sighting], seconds: float, size: tuple[int, int]
+    ) -> list[int | None]:
+        """The numbers of everybody seen at ``seconds`` in a picture of ``size``: ``step`` where
+        the picture is no longer at hand.
+        """
         settings = self.settings
         self.followed = [
             one for one in self.followed if seconds - one.motion.seconds <= settings.forget
         ]
-        seen = sightings(frame, people, masks)
-        expected = [one.expected(seconds, frame.size, settings) for one in self.followed]
+        expected = [one.expected(seconds, size, settings) for one in self.followed]
         pairs = assign(costs(self.followed, expected, seen, seconds, settings), settings.most)
-        crowded = overlapped(people, settings.crowded)
+        crowded = overlapped([one.person for one in seen], settings.crowded)
         numbers: dict[int, int] = {}
         for old, new in pairs:
             known = self.followed[old]
@@ -93,7 +101,7 @@ class Tracker:
             if new not in numbers and sighting.person.score >= settings.start:
                 numbers[new] = self._begin(sighting, seconds)
         self.worn |= {one.number: one.colours for one in self.followed}
-        return [replace(p, track=numbers.get(k)) for k, p in enumerate(people)]
+        return [numbers.get(k) for k in range(len(seen))]
 
     def cut(self) -> None:
         """A new shot begins: nobody is expected any more."""

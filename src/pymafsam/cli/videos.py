@@ -1,0 +1,104 @@
+"""Videos on the command line: what the options mean for one, and how far it is."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from pymafsam.errors import BadUsage
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+    from pymafsam.cli.reconstruct import Reconstruct
+    from pymafsam.clips import Clip, ClipOptions
+    from pymafsam.files.frames import Source
+    from pymafsam.pipeline import Reconstructor
+    from pymafsam.records import Frame, Request
+
+
+def clip_of(
+    source: "Source",
+    stem: str,
+    options: "Reconstruct",
+    formats: Sequence[str],
+    reconstructor: "Reconstructor",
+    ask: Callable[["Frame", str], "Request"],
+) -> "Clip":
+    """A video on its way; ``ask`` says who is meant in a frame. Raises BadUsage."""
+    from pymafsam.clips import Clip
+
+    return Clip(
+        path=source.path,
+        name=source.name,
+        stem=stem,
+        out=options.out,
+        reconstructor=reconstructor,
+        options=clip_options(options, formats),
+        ask=lambda frame: ask(frame, frame.name),
+    )
+
+
+def clip_options(options: "Reconstruct", formats: Sequence[str]) -> "ClipOptions":
+    """What the command line's options mean for a video.
+
+    Raises BadUsage for numbers that make no sense, and where no format is one of videos.
+    """
+    from pymafsam.clips import ClipOptions
+    from pymafsam.clips.flow import FILMS
+    from pymafsam.clips.following import Wanted
+    from pymafsam.export.sequence import SEQUENCE_EXPORTERS
+
+    if options.every < 1 or options.min_track < 1 or options.mask_every < 0:
+        raise BadUsage("--every and --min-track are at least 1, --mask-every at least 0.")
+    known = {*FILMS, *SEQUENCE_EXPORTERS.names()}
+    chosen = tuple(name for name in formats if name in known)
+    if not chosen and not options.frames:
+        raise BadUsage(
+            f"--save {options.save}: a video is saved as {', '.join(sorted(known))}.\n"
+            "  With --frames every frame is saved like a picture, too."
+        )
+    return ClipOptions(
+        formats=chosen,
+        per_frame=tuple(formats) if options.frames else (),
+        smooth=options.smooth,
+        every=options.every,
+        mask_every=options.mask_every,
+        with_masks=options.segmenter != "none",
+        wanted=Wanted(least=options.min_track, tracks=options.track),
+    )
+
+
+def frames_bar() -> "Bar":
+    """A bar with frames, frames per second and the time that is left; silent without a terminal."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+
+
+def telling(bar: "Bar") -> Callable[[str, int, int], None]:
+    """Moves the bar, one row for each stage."""
+    rows: dict[str, int] = {}
+
+    def tell(stage: str, done: int, total: int) -> None:
+        if stage not in rows:
+            rows[stage] = bar.add_task(stage, total=total, rate="")
+        task = bar.tasks[rows[stage]]
+        rate = f"{task.speed:.1f}/s" if task.speed else ""
+        bar.update(task.id, completed=done, total=total, rate=rate)
+
+    return tell

@@ -1,0 +1,59 @@
+"""Stages that run side by side: each in a thread of its own, with a bounded queue behind it."""
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+LOOK = 0.1  # seconds after which a waiting stage looks whether it is still wanted
+
+
+class _End(Generic[T]):
+    """Nothing more comes, because of ``error`` or because that was all."""
+
+    def __init__(self, error: BaseException | None = None):
+        self.error = error
+
+
+def ahead(items: Iterable[T], depth: int = 4) -> Iterator[T]:
+    """The same items, made up to ``depth`` ahead in another thread.
+
+    Pays where making them leaves Python's lock alone (decoding, networks, drawing). An error is
+    raised where the item would have come; when nobody wants more, the thread ends.
+    """
+    waiting: queue.Queue[T | _End[T]] = queue.Queue(depth)
+    wanted = threading.Event()
+    wanted.set()
+
+    def put(item: "T | _End[T]") -> None:
+        while wanted.is_set():
+            try:
+                waiting.put(item, timeout=LOOK)
+                return
+            except queue.Full:
+                continue
+
+    def work() -> None:
+        try:
+            for item in items:
+                put(item)
+                if not wanted.is_set():
+                    return
+            put(_End())
+        except BaseException as error:  # told to whoever waits for the items
+            put(_End(error))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while True:
+            item = waiting.get()
+            if isinstance(item, _End):
+                if item.error is not None:
+                    raise item.error
+                return
+            yield item
+    finally:
+        wanted.clear()
+        thread.join()

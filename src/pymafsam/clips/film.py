@@ -1,0 +1,191 @@
+"""Films of motions: the bodies over the video, and from the side; a piece for every chunk."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import numpy as np
+from jaxtyping import Float
+
+from pymafsam import render
+from pymafsam.body import BodyModel, place
+from pymafsam.clips.shelf import CHUNK, Shelf
+from pymafsam.export.pictures import LEAST_DRAWN
+from pymafsam.files.atomic import writing
+from pymafsam.files.video import Encoder
+from pymafsam.records import (
+    Body,
+    Frame,
+    Motion,
+    Person,
+    Pixels,
+    Scene,
+    SequenceScene,
+)
+
+SAMPLES = 2  # per pixel side: a moving picture forgives coarser edges than a photograph
+SIDE_HEIGHT = 720  # pixels at most
+REACH = (1.0, 1.15, 1.0)  # metres around the pelvis that hold head, hands and feet
+WITHIN = (1.0, 99.0)  # per cent of places that the side view shows: strays do not widen it
+AHEAD = 6  # frames drawn ahead of the encoder
+Bounds = tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]
+
+
+@dataclass(kw_only=True)
+class Stage:
+    """Makes the scene of any frame out of a clip's motions."""
+
+    model: BodyModel
+    clip: SequenceScene
+    rows: Mapping[int, Mapping[int, int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rows = {
+            motion.track: {int(frame): row for row, frame in enumerate(motion.frames)}
+            for motion in self.clip.motions
+        }
+
+    def scene(self, frame: Frame) -> Scene:
+        """Everybody in a frame, over its picture."""
+        there = [
+            (motion, self.rows[motion.track][frame.index])
+            for motion in self.clip.motions
+            if frame.index in self.rows[motion.track]
+        ]
+        return Scene(
+            name=frame.name,
+            index=frame.index,
+            camera=self.clip.camera,
+            bodies=tuple(self.body(motion, row) for motion, row in there),
+            body_name=self.clip.body_name,
+            faces=self.clip.faces,
+            pixels=frame.pixels,
+        )
+
+    def body(self, motion: Motion, row: int) -> Body:
+        """A motion's body in one of its rows."""
+        person = Person(box=motion.boxes[row], score=float(motion.scores[row]), track=motion.track)
+        where, score = motion.translation[row], float(motion.scores[row])
+        return place(self.model, motion.pose(row), where, self.clip.camera, person, score, None)
+
+    def drawn(self) -> "Stage":
+        """The stage with those only whose bodies can be trusted, over their whole track: nobody
+        is to flicker.
+        """
+        trusted = [m for m in self.clip.motions if np.median(m.scores) >= LEAST_DRAWN]
+        clip = SequenceScene(
+            name=self.clip.name,
+            seconds=self.clip.seconds,
+            camera=self.clip.camera,
+            motions=tuple(trusted),
+            body_name=self.clip.body_name,
+            faces=self.clip.faces,
+            cuts=self.clip.cuts,
+        )
+        return Stage(model=self.model, clip=clip)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One film: its size, and how a scene becomes a picture of it."""
+
+    name: str
+    size: tuple[int, int]
+    draw: Callable[[Scene], Pixels]
+
+
+def kinds(names: Sequence[str], clip: SequenceScene) -> list[Kind]:
+    """The films asked for, of ``overlay`` and ``side``."""
+    within = bounds(clip.motions)
+    side = _side_size(clip, within)
+    rows = {
+        "overlay": Kind(name="overlay", size=clip.camera.size, draw=_overlay),
+        "side": Kind(
+            name="side",
+            size=side,
+            draw=lambda scene: render.side_view(scene, size=side, within=within, samples=SAMPLES),
+        ),
+    }
+    return [rows[name] for name in names]
+
+
+def bounds(motions: Sequence[Motion]) -> Bounds:
+    """The space that everybody needs through the clip, camera axes, metres."""
+    if not motions:
+        return np.array([-1.0, -1.0, 3.0]), np.array([1.0, 1.0, 5.0])
+    places = np.concatenate([motion.translation for motion in motions])
+    low, high = np.percentile(places, WITHIN, axis=0)
+    return low - REACH, high + REACH
+
+
+def pieces(
+    frames: Iterable[Frame], stage: Stage, films: Sequence[Kind], shelf: Shelf
+) -> Iterator[Frame]:
+    """Draws and encodes every chunk that is not there yet; gives each frame when it is done."""
+    trusted = stage.drawn()
+    with ThreadPoolExecutor(max_workers=2) as crew:
+        for chunk, part in groupby(frames, lambda frame: frame.index // CHUNK):
+            todo = [film for film in films if not shelf.film_path(film.name, chunk).exists()]
+            if not todo:
+                yield from part
+                continue
+            yield from _piece(part, trusted, todo, shelf, chunk, crew)
+
+
+def _piece(
+    frames: Iterable[Frame],
+    stage: Stage,
+    films: Sequence[Kind],
+    shelf: Shelf,
+    chunk: int,
+    crew: ThreadPoolExecutor,
+) -> Iterator[Frame]:
+    """One chunk: scenes are drawn side by side, encoded in order."""
+    places = [writing(shelf.film_path(film.name, chunk)) for film in films]
+    paths = [place.__enter__() for place in places]
+    encoders = [
+        Encoder(path, film.size, stage.clip.rate) for path, film in zip(paths, films, strict=True)
+    ]
+    waiting: deque[tuple[Frame, list[Future[Pixels]]]] = deque()
+
+    def encode() -> Frame:
+        frame, pictures = waiting.popleft()
+        for encoder, picture in zip(encoders, pictures, strict=True):
+            encoder.write(picture.result(), float(stage.clip.seconds[frame.index]))
+        return frame
+
+    try:
+        for frame in frames:
+            scene = crew.submit(stage.scene, frame)
+            waiting.append((frame, [crew.submit(_drawn, film, scene) for film in films]))
+            if len(waiting) >= AHEAD:
+                yield encode()
+        while waiting:
+            yield encode()
+    except BaseException as error:
+        for place in places:
+            place.__exit__(type(error), error, error.__traceback__)
+        raise
+    for encoder in encoders:
+        encoder.close()
+    for place in places:
+        place.__exit__(None, None, None)
+
+
+def _drawn(film: Kind, scene: Future[Scene]) -> Pixels:
+    return film.draw(scene.result())
+
+
+def _overlay(scene: Scene) -> Pixels:
+    assert scene.pixels is not None
+    return render.overlay(scene.pixels, scene, samples=SAMPLES)
+
+
+def _side_size(clip: SequenceScene, within: Bounds) -> tuple[int, int]:
+    """As high as the video, as wide as the space needs; even."""
+    low, high = within
+    height = min(max(clip.camera.size[1], 320), SIDE_HEIGHT) // 2 * 2
+    aspect = float((high[2] - low[2]) / (high[1] - low[1]))
+    return int(height * np.clip(aspect * 1.1, 0.7, 2.2)) // 2 * 2, height

@@ -1,0 +1,217 @@
+"""A video from end to end: look at it, follow everybody, make motions, films and numbers."""
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Protocol
+
+from pymafsam import export
+from pymafsam.clips.ahead import ahead
+from pymafsam.clips.film import Stage, kinds, pieces
+from pymafsam.clips.following import Wanted, follow
+from pymafsam.clips.looking import Ask, Looker
+from pymafsam.clips.motions import Studio
+from pymafsam.clips.shelf import CHUNK, Shelf
+from pymafsam.errors import BadInput, PymafsamError
+from pymafsam.export.sequence import SEQUENCE_EXPORTERS
+from pymafsam.files import made, video
+from pymafsam.files.atomic import writing
+from pymafsam.files.names import without_ending
+from pymafsam.fitting.keypoints import KeypointFit
+from pymafsam.fitting.sequence import SequenceFit
+from pymafsam.geometry.camera import picture_camera
+from pymafsam.pipeline import Reconstructor
+from pymafsam.records import Camera, Frame, Origin, SequenceScene
+
+log = logging.getLogger(__name__)
+
+MAKER = export.MAKER
+FILMS = {"picture": "overlay", "side": "side"}  # formats that become films
+
+
+class Progress(Protocol):
+    """Who is told how far a stage is."""
+
+    def __call__(self, stage: str, done: int, total: int, /) -> None:
+        """``done`` of ``total`` frames have passed the stage."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipOptions:
+    """What a video is made into, and how.
+
+    ``formats``: films (picture, side) and sequences (json, npz); ``per_frame``: formats of single
+    pictures that every frame is saved in, too. ``every``: people are looked at in each so manieth
+    frame and fitted in between; ``mask_every``: seconds from mask to mask.
+    """
+
+    formats: tuple[str, ...] = ("picture", "side", "json", "npz")
+    per_frame: tuple[str, ...] = ()
+    smooth: bool = True
+    every: int = 1
+    mask_every: float = 1.0
+    with_masks: bool = True
+    wanted: Wanted = field(default_factory=Wanted)
+
+
+@dataclass(slots=True, kw_only=True)
+class ClipReport:
+    """What came of a video; ``broken`` are frames that could not be read or looked at, and why."""
+
+    frames: int = 0
+    people: int = 0
+    written: list[Path] = field(default_factory=list)
+    broken: dict[int, str] = field(default_factory=dict)
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Nobody is told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clip:
+    """One video on its way: where it is, what it is called, what is wanted of it."""
+
+    path: Path
+    name: str
+    stem: str
+    out: Path
+    reconstructor: Reconstructor
+    options: ClipOptions
+    ask: Ask
+    progress: Progress = _silent
+    report: ClipReport = field(default_factory=ClipReport)
+
+    def frames(self) -> Iterator[Frame]:
+        """The video's frames; those that cannot be decoded are noted."""
+        return video.frames(self.path, without_ending(self.name), self._broken)
+
+    def look(self, shelf: Shelf) -> Camera:
+        """Everything is looked at, a chunk at a time, as far as it has not been; the camera."""
+        looker = Looker(
+            reconstructor=self.reconstructor,
+            ask=self.ask,
+            failed=self._failed,
+            every=self.options.every,
+            mask_every=self.options.mask_every,
+            with_masks=self.options.with_masks,
+        )
+        total, ready = video.facts(self.path).frames, shelf.chunks()
+        last: list[Frame] = []
+
+        def told(frames: Iterable[Frame]) -> Iterator[Frame]:
+            for frame in frames:
+                _refuse_another_size(frame, last)
+                self.progress("look", frame.index + 1, max(total, frame.index + 1))
+                yield frame
+                last[:] = [frame]
+
+        with_decoder = ahead(self.frames())
+        for chunk, frames in groupby(told(with_decoder), lambda frame: frame.index // CHUNK):
+            before = last[0] if last else None
+            if chunk < ready:
+                for _ in frames:
+                    pass
+            else:
+                shelf.put(chunk, looker.looks(frames, before))
+        focal = self.reconstructor.observer.focal
+        self.report.frames = last[0].index + 1
+        return picture_camera(last[0].size, focal)
+
+    def follow(self, shelf: Shelf, camera: Camera) -> SequenceScene:
+        """Everybody's motion, from the looks."""
+        followed = follow(shelf.all(), camera.size, self.options.wanted)
+        studio = Studio(shelf=shelf, followed=followed, camera=camera)
+        model = self.reconstructor.model
+        fit = SequenceFit(KeypointFit(model)) if self.options.smooth else None
+        motions = []
+        for count, course in enumerate(followed.courses, start=1):
+            motions.append(studio.motion(course, fit))
+            self.progress("fit", count, len(followed.courses))
+        self.report.people = len(motions)
+        return SequenceScene(
+            name=self.name,
+            seconds=followed.seconds,
+            camera=camera,
+            motions=tuple(motions),
+            body_name=model.name,
+            faces=model.faces,
+            cuts=followed.cuts,
+        )
+
+    def draw(self, shelf: Shelf, scene: SequenceScene) -> None:
+        """The films, and the files of single frames where they are asked for."""
+        stage = Stage(model=self.reconstructor.model, clip=scene)
+        names = [FILMS[name] for name in self.options.formats if name in FILMS]
+        if not names and not self.options.per_frame:
+            return
+        films = kinds(names, scene)
+        for frame in pieces(ahead(self.frames()), stage, films, shelf):
+            if self.options.per_frame:
+                single = replace(stage.scene(frame), origin=scene.origin)
+                stem = f"{self.stem}/{frame.index + 1:06d}"
+                export.save(single, self.out, self.options.per_frame, stem=stem)
+            self.progress("draw", frame.index + 1, len(scene.seconds))
+        chunks = -(-len(scene.seconds) // CHUNK)
+        for film in films:
+            segments = [shelf.film_path(film.name, chunk) for chunk in range(chunks)]
+            mark = made.mark(MAKER, scene.origin)
+            with writing(self.file(film.name)) as path:
+                video.join(segments, path, mark=mark, sound=self.path)
+
+    def file(self, kind: str) -> Path:
+        """Where a film or a sequence goes; ``kind``: overlay, side, or a sequence's format."""
+        if kind in FILMS.values():
+            return self.out / f"{self.stem}_{kind}.mp4"
+        return self.out / f"{self.stem}{SEQUENCE_EXPORTERS.load(kind).ending}"
+
+    def files(self) -> list[Path]:
+        """Everything that is written, but for the single frames."""
+        return [self.file(FILMS.get(name, name)) for name in self.options.formats]
+
+    def is_done(self, origin: Origin) -> bool:
+        """Whether all files are there, made of the same video with the same options."""
+        mark = made.mark(MAKER, origin)
+        found = [made.read(path) for path in self.files()]
+        return bool(found) and all(one is not None and one.text == mark for one in found)
+
+    def save(self, scene: SequenceScene) -> None:
+        """The sequence's own files."""
+        for name in self.options.formats:
+            if name not in FILMS:
+                with writing(self.file(name)) as path:
+                    SEQUENCE_EXPORTERS.load(name).write(scene, path)
+
+    def _broken(self, index: int, why: str) -> None:
+        self.report.broken.setdefault(index, f"it cannot be decoded ({why}); it is bridged")
+
+    def _failed(self, frame: Frame, error: PymafsamError) -> None:
+        self.report.broken.setdefault(frame.index, str(error))
+
+
+def reconstruct(clip: Clip, origin: Origin, progress: Progress = _silent) -> ClipReport:
+    """Everything a clip is made into; goes on where an interrupted run stopped.
+
+    Raises BadInput for a video that cannot be read and one whose pictures change their size.
+    """
+    clip = replace(clip, progress=progress)
+    recipe = {**origin.options, "bytes": str(origin.size), "modified": str(origin.modified)}
+    shelf = Shelf.open(clip.out / f"{clip.stem}.work", {**recipe, "options": repr(clip.options)})
+    camera = clip.look(shelf)
+    scene = replace(clip.follow(shelf, camera), origin=origin)
+    clip.save(scene)
+    clip.draw(shelf, scene)
+    shelf.remove()
+    clip.report.written = clip.files()
+    return clip.report
+
+
+def _refuse_another_size(frame: Frame, last: list[Frame]) -> None:
+    if last and last[0].size != frame.size:
+        raise BadInput(
+            f"{frame.name}: the pictures change from {last[0].size[0]} x {last[0].size[1]} to "
+            f"{frame.size[0]} x {frame.size[1]} pixels.\n  Cut the video there first."
+        )

@@ -1,0 +1,154 @@
+"""From looks to tracks: who of the people seen in a frame is who, over the whole clip."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from pymafsam.clips.looks import Look
+from pymafsam.errors import BadInput
+from pymafsam.tracking import Settings, Tracker
+from pymafsam.tracking.cuts import CutFinder
+from pymafsam.tracking.merge import Piece, rejoined
+
+STILL = 0.0012  # shares of the picture's width by which a camera that stands still seems to move
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """The places of one track among the looks: ``frames`` and the person's row in each."""
+
+    number: int
+    frames: Int[np.ndarray, "sightings"]
+    rows: Int[np.ndarray, "sightings"]
+    scores: Float[np.ndarray, "sightings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """A clip followed from end to end: its tracks, times, cuts, and where the camera stood still.
+
+    ``looked``: in which frames people were looked for.
+    """
+
+    courses: tuple[Course, ...]
+    seconds: Float[np.ndarray, "frames"]
+    looked: Bool[np.ndarray, "frames"]
+    cuts: Int[np.ndarray, "cuts"]
+    still: Bool[np.ndarray, "steps"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which tracks are kept: seen in at least ``least`` frames, and, where said, only these."""
+
+    least: int = 1
+    tracks: tuple[int, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Seen:
+    """What is gathered of one track while it is followed."""
+
+    shot: int
+    frames: list[int] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    boxes: list[np.ndarray] = field(default_factory=list)
+    shapes: list[np.ndarray] = field(default_factory=list)
+    meant: bool = False
+
+
+def follow(
+    looks: Iterable[Look],
+    size: tuple[int, int],
+    wanted: Wanted | None = None,
+    settings: Settings | None = None,
+) -> Followed:
+    """Follow everybody through the looks at a clip, whose pictures are of ``size``.
+
+    Where a prompt named somebody, only they are kept. Raises BadInput when a track asked for is
+    not there.
+    """
+    wanted, settings = wanted or Wanted(), settings or Settings()
+    tracker, finder = Tracker(settings), CutFinder(settings)
+    seen: dict[int, _Seen] = {}
+    times, looked, moved, cuts = [], [], [], []
+    for look in looks:
+        if finder.step(look.small):
+            cuts.append(look.index)
+            tracker.cut()
+        times.append(look.seconds)
+        looked.append(look.looked)
+        moved.append(look.moved)
+        numbers = tracker.follow(look.sightings, look.seconds, size)
+        for row, number in enumerate(numbers):
+            if number is not None:
+                known = seen.setdefault(number, _Seen(shot=len(cuts)))
+                _note(known, look, row)
+    seconds = np.array(times)
+    pieces = [
+        Piece.of(
+            number,
+            seconds[one.frames],
+            np.stack(one.boxes),
+            tracker.worn[number],
+            size,
+            shot=one.shot,
+            shape=np.median(one.shapes, axis=0),
+            settings=settings,
+        )
+        for number, one in seen.items()
+    ]
+    courses = _courses(seen, rejoined(pieces, settings))
+    return Followed(
+        courses=_kept(courses, seen, wanted),
+        seconds=seconds,
+        looked=np.array(looked, bool),
+        cuts=np.array(cuts, np.int64),
+        still=np.array(moved[1:]) < STILL,
+    )
+
+
+def _note(known: _Seen, look: Look, row: int) -> None:
+    known.frames.append(look.index)
+    known.rows.append(row)
+    known.scores.append(look.singles[row].score)
+    known.boxes.append(look.sightings[row].person.box)
+    known.shapes.append(look.singles[row].pose.betas)
+    known.meant |= look.meant[row]
+
+
+def _courses(seen: dict[int, _Seen], numbers: Mapping[int, int]) -> dict[int, Course]:
+    """One course for every number that is left after mending, numbered anew from 1."""
+    together: defaultdict[int, list[int]] = defaultdict(list)
+    for piece, number in numbers.items():
+        together[number].append(piece)
+    courses = {}
+    for count, (number, pieces) in enumerate(sorted(together.items()), start=1):
+        frames = np.concatenate([seen[p].frames for p in pieces])
+        order = np.argsort(frames, kind="stable")
+        courses[number] = Course(
+            number=count,
+            frames=frames[order],
+            rows=np.concatenate([seen[p].rows for p in pieces])[order],
+            scores=np.concatenate([seen[p].scores for p in pieces])[order],
+        )
+        seen[number].meant = any(seen[p].meant for p in pieces)
+    return courses
+
+
+def _kept(courses: dict[int, Course], seen: dict[int, _Seen], wanted: Wanted) -> tuple[Course, ...]:
+    """The tracks that are wanted."""
+    if any(seen[number].meant for number in courses):
+        return tuple(course for number, course in courses.items() if seen[number].meant)
+    lasting = tuple(c for c in courses.values() if len(c.frames) >= wanted.least)
+    if not wanted.tracks:
+        return lasting
+    missing = sorted(set(wanted.tracks) - {course.number for course in courses.values()})
+    if missing:
+        there = ", ".join(f"{c.number} ({len(c.frames)} frames)" for c in courses.values())
+        raise BadInput(f"--track {missing[0]}: there is no such track.\n  There are: {there}")
+    return tuple(course for course in courses.values() if course.number in wanted.tracks)

@@ -1,0 +1,244 @@
+"""Looking at the frames of a chunk: who is there, how they look, what bodies they have.
+
+Finding people costs as much as describing one, and people go on from frame to frame: they are
+found anew every ``FIND`` frames looked at, and in between looked at where they were. Masks are
+made once in a while; they speak for the shape and for who is who, not for every pose.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from pymafsam.clips.looks import Look, Single, bare
+from pymafsam.errors import PymafsamError
+from pymafsam.geometry.boxes import overlap
+from pymafsam.geometry.camera import picture_camera
+from pymafsam.people.same import distinct
+from pymafsam.pipeline import Reconstructor
+from pymafsam.records import Body, Frame, Mask, Observation, Person, Pixels, Request
+from pymafsam.tracking.cuts import small
+from pymafsam.tracking.tracker import Sighting, sightings
+
+FIND = 3  # of the frames looked at, every how many people are looked for in the whole picture
+UNSURE = 0.25  # score of somebody who is believed where somebody was before
+LOST = 0.12  # keypoint score below which nobody is thought to be where somebody was
+SAME_PLACE = 0.3  # overlap with where somebody was
+CLEAR = 0.3  # confidence of a keypoint that says where somebody is
+WIDTH = 160  # pixels of the picture in which the camera's motion is measured
+
+Ask = Callable[[Frame], Request]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looker:
+    """Looks at chunks of frames; every chunk is a function of its own frames alone.
+
+    ``every``: people are looked at in each so manieth frame. ``mask_every``: seconds from one
+    mask to the next, 0 for every frame looked at. ``ask`` says who is meant in a frame (a request
+    with people or prompts) or that everybody is; ``failed`` is told why a frame was passed over.
+    """
+
+    reconstructor: Reconstructor
+    ask: Ask
+    failed: Callable[[Frame, PymafsamError], None]
+    every: int = 1
+    mask_every: float = 1.0
+    with_masks: bool = True
+
+    def looks(self, frames: Iterable[Frame], before: Frame | None) -> list[Look]:
+        """What is seen in consecutive frames; ``before`` is the frame before the first."""
+        waiting: deque[_Pending] = deque()
+        done: list[Look] = []
+
+        def observed() -> Iterator[Observation]:
+            for pending, observation in self._pending(frames, before):
+                waiting.append(pending)
+                if observation is not None:
+                    yield observation
+
+        for bodies in self.reconstructor.estimator.estimate(observed()):
+            while not waiting[0].looked:
+                done.append(waiting.popleft().look([]))
+            done.append(waiting.popleft().look(bodies))
+        return done + [pending.look([]) for pending in waiting]
+
+    def _pending(
+        self, frames: Iterable[Frame], before: Frame | None
+    ) -> Iterator[tuple["_Pending", Observation | None]]:
+        """Every frame as seen, with its observation where it is looked at."""
+        known: Sequence[Person] = ()
+        masked = -np.inf
+        past = None if before is None else _grey(before.pixels)
+        for k, frame in enumerate(frames):
+            seconds, now = frame.seconds or 0.0, _grey(frame.pixels)
+            observation, meant = None, ()
+            if frame.index % self.every == 0 or self._is_named(frame):
+                wanted = self.with_masks and seconds - masked >= self.mask_every
+                anew = (k // self.every) % FIND == 0
+                try:
+                    observation, meant = self._observe(frame, known, anew=anew, masks=wanted)
+                except PymafsamError as error:
+                    self.failed(frame, error)
+            if observation is not None:
+                known = observation.people
+                masked = seconds if wanted and known else masked
+            yield (
+                _Pending.of(frame, observation, meant, _moved(now, past, observation)),
+                observation,
+            )
+            past = now
+
+    def _is_named(self, frame: Frame) -> bool:
+        """Whether somebody is named in just this frame, which must then be looked at."""
+        try:
+            return self.ask(frame).prompts is not None
+        except PymafsamError:
+            return True  # looking at it will tell why
+
+    def _observe(
+        self, frame: Frame, known: Sequence[Person], *, anew: bool, masks: bool
+    ) -> tuple[Observation, tuple[bool, ...]]:
+        """Everybody in a frame, and who of them is meant by a prompt."""
+        request = self.ask(frame)
+        people, meant = self._people(request, known, anew=anew)
+        found: Sequence[Mask | None] = [None] * len(people)
+        if request.masks is not None:
+            found = request.masks
+        elif masks:
+            found = self.reconstructor.observer.segment(frame, people)
+        observer = self.reconstructor.observer
+        observation = Observation(
+            frame=frame,
+            camera=picture_camera(frame.size, observer.focal or frame.focal),
+            people=tuple(people),
+            masks=tuple(found),
+        )
+        return observation, meant
+
+    def _people(
+        self, request: Request, known: Sequence[Person], *, anew: bool
+    ) -> tuple[list[Person], tuple[bool, ...]]:
+        """The people of a frame, described; nobody twice."""
+        observer, frame = self.reconstructor.observer, request.frame
+        if request.people is not None:
+            people = observer.detector.describe(frame.pixels, list(request.people))
+            return people, (False,) * len(people)
+        asked = [] if request.prompts is None else observer.prompted(frame, request.prompts)
+        places = self._found(frame, known) if anew or not known else [_moved_on(p) for p in known]
+        people = observer.detector.describe(frame.pixels, [*asked, *places])
+        chosen = distinct(people)
+        sure = [p for p in chosen if (p.keypoint_score or 0) >= LOST or p.prompt is not None]
+        return sure, tuple(person.prompt is not None for person in sure)
+
+    def _found(self, frame: Frame, known: Sequence[Person]) -> list[Person]:
+        """Whom the detector is sure of, and whom it half sees where somebody was before."""
+        observer = self.reconstructor.observer
+        found = observer.detector.find(frame.pixels)
+        return [
+            person
+            for person in found
+            if person.score >= observer.minimum_score
+            or (person.score >= UNSURE and any(_is_at(person, other) for other in known))
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pending:
+    """A frame that has been seen and waits for its bodies; its pixels are gone."""
+
+    index: int
+    seconds: float
+    looked: bool
+    sightings: tuple[Sighting, ...]
+    meant: tuple[bool, ...]
+    small: UInt8[np.ndarray, "rows columns 3"]
+    moved: float
+
+    @staticmethod
+    def of(
+        frame: Frame, observation: Observation | None, meant: tuple[bool, ...], moved: float
+    ) -> "_Pending":
+        people = () if observation is None else observation.people
+        masks = () if observation is None else observation.masks
+        seen = sightings(frame, people, masks)
+        return _Pending(
+            index=frame.index,
+            seconds=frame.seconds or 0.0,
+            looked=observation is not None,
+            sightings=tuple(replace(s, person=bare(s.person)) for s in seen),
+            meant=meant,
+            small=small(frame.pixels),
+            moved=moved,
+        )
+
+    def look(self, bodies: Sequence[Body]) -> Look:
+        """With the bodies of its people."""
+        return Look(
+            index=self.index,
+            seconds=self.seconds,
+            looked=self.looked,
+            sightings=self.sightings,
+            singles=tuple(
+                Single(pose=b.pose, translation=b.translation, score=b.score) for b in bodies
+            ),
+            meant=self.meant,
+            small=self.small,
+            moved=self.moved,
+        )
+
+
+def _moved_on(person: Person) -> Person:
+    """Where somebody may be in the next frame: their box, moved to where their points were seen.
+
+    The box keeps its size relative to the points for as long as nobody is found anew.
+    """
+    assert person.keypoints is not None
+    sure = person.keypoints[person.keypoints[:, 2] > CLEAR, :2]
+    if len(sure) < 4:
+        return bare(person)
+    low, high = sure.min(axis=0), sure.max(axis=0)
+    # Keypoints end at eyes and ankles; a box at hair and soles.
+    room = 0.12 * float(max(high - low))
+    return replace(bare(person), box=np.concatenate([low - room, high + room]).astype(np.float64))
+
+
+def _is_at(person: Person, other: Person) -> bool:
+    return overlap(person.box.astype(float), other.box.astype(float)) > SAME_PLACE
+
+
+def _grey(pixels: Pixels) -> Float[np.ndarray, "rows columns"]:
+    import cv2
+
+    height, width = pixels.shape[:2]
+    size = (WIDTH, max(1, round(height * WIDTH / width)))
+    grey = cv2.resize(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA)
+    return cv2.GaussianBlur(grey.astype(np.float64), (0, 0), 1.0)
+
+
+def _moved(
+    now: Float[np.ndarray, "rows columns"],
+    past: Float[np.ndarray, "rows columns"] | None,
+    observation: Observation | None,
+) -> float:
+    """How far the background moved, in shares of the picture's width; 1 where it changed wholly.
+
+    Of brightness that is carried along, change over slope is the way (Lucas and Kanade, 1981);
+    people and what surrounds them are left out.
+    """
+    if past is None or past.shape != now.shape:
+        return 1.0
+    down, across = np.gradient(now)
+    slope = np.hypot(down, across)
+    counts = np.ones(now.shape, bool)
+    if observation is not None:
+        zoom = WIDTH / observation.frame.size[0]
+        for person in observation.people:
+            x0, y0, x1, y1 = (person.box * zoom).round().astype(int)
+            counts[max(y0 - 4, 0) : max(y1 + 4, 0), max(x0 - 4, 0) : max(x1 + 4, 0)] = False
+    total = float(slope[counts].sum())
+    if total < 1e-6 * counts.size:
+        return 0.0
+    return float(min(np.abs(now - past)[counts].sum() / total / WIDTH, 1.0))

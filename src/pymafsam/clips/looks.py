@@ -1,0 +1,160 @@
+"""What was seen in a frame of a video, small enough to be kept for all of them."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from pymafsam.errors import BadInput
+from pymafsam.files.atomic import writing
+from pymafsam.records import Person, Pose
+from pymafsam.tracking.colours import Colours
+from pymafsam.tracking.tracker import Sighting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Single:
+    """A body fitted to one frame alone."""
+
+    pose: Pose
+    translation: Float[np.ndarray, "3"]
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A frame of a video as it was seen.
+
+    ``sightings`` are the people (without their pixels) and ``singles`` their bodies, one by one;
+    ``meant`` marks those whom a prompt named. ``small`` is the frame's small picture, by which
+    cuts are found; ``moved`` how far the camera moved since the frame before, in shares of the
+    picture's width. ``looked``: people were looked for in this frame.
+    """
+
+    index: int
+    seconds: float
+    looked: bool
+    sightings: tuple[Sighting, ...]
+    singles: tuple[Single, ...]
+    meant: tuple[bool, ...]
+    small: UInt8[np.ndarray, "rows columns 3"]
+    moved: float
+
+
+def bare(person: Person) -> Person:
+    """The person without what is as large as the picture, nor what was merged from."""
+    return replace(person, mask=None, answers={}, prompt=None)
+
+
+def save(looks: list[Look], path: Path) -> None:
+    """Write looks as plain arrays: a row per frame, and a row per person with their frame's."""
+    people = [(k, s, b, m) for k, look in enumerate(looks) for s, b, m in _rows(look)]
+    arrays = {
+        "index": np.array([look.index for look in looks]),
+        "seconds": np.array([look.seconds for look in looks]),
+        "looked": np.array([look.looked for look in looks]),
+        "moved": np.array([look.moved for look in looks]),
+        "small": np.stack([look.small for look in looks]),
+        "row": np.array([k for k, _, _, _ in people], np.int64),
+        "meant": np.array([m for _, _, _, m in people], bool),
+    }
+    if people:
+        arrays |= _columns([s for _, s, _, _ in people], [b for _, _, b, _ in people])
+    with writing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def load(path: Path) -> list[Look]:
+    """The looks in a file. Raises BadInput when the file is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            arrays = {name: content[name] for name in content.files}
+        return _looks(arrays)
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise BadInput(
+            f"{path} is damaged ({error}).\n  Remove its folder and run again."
+        ) from error
+
+
+def _rows(look: Look) -> list[tuple[Sighting, Single, bool]]:
+    return list(zip(look.sightings, look.singles, look.meant, strict=True))
+
+
+def _columns(sightings: list[Sighting], singles: list[Single]) -> dict[str, np.ndarray]:
+    people = [sighting.person for sighting in sightings]
+    shape = next((s.mask.shape for s in sightings if s.mask is not None), (0, 0))
+    empty = np.zeros(shape, bool)
+    masks = [empty if s.mask is None else s.mask for s in sightings]
+    count = max(0 if p.keypoints is None else len(p.keypoints) for p in people)
+    nothing = np.zeros((count, 3))
+    return {
+        "box": np.stack([p.box for p in people]).astype(np.float64),
+        "score": np.array([p.score for p in people], np.float64),
+        "layout": np.array([p.layout for p in people]),
+        "keypoints": np.stack([nothing if p.keypoints is None else p.keypoints for p in people]),
+        "described": np.array([p.keypoints is not None for p in people]),
+        "world": np.stack([nothing if p.world is None else p.world for p in people]),
+        "metric": np.array([p.world is not None for p in people]),
+        "presence": np.array([_or_nan(p.presence) for p in people]),
+        "keypoint_score": np.array([_or_nan(p.keypoint_score) for p in people]),
+        "colours": np.stack([s.colours.shares for s in sightings]),
+        "mask": np.packbits(np.stack(masks), axis=2),
+        "mask_size": np.array(shape, np.int64),
+        "masked": np.array([s.mask is not None for s in sightings]),
+        "rotations": np.stack([b.pose.rotations for b in singles]).astype(np.float64),
+        "betas": np.stack([b.pose.betas for b in singles]).astype(np.float64),
+        "translation": np.stack([b.translation for b in singles]).astype(np.float64),
+        "body_score": np.array([b.score for b in singles], np.float64),
+    }
+
+
+def _looks(arrays: dict[str, np.ndarray]) -> list[Look]:
+    rows = arrays["row"]
+    return [
+        Look(
+            index=int(arrays["index"][k]),
+            seconds=float(arrays["seconds"][k]),
+            looked=bool(arrays["looked"][k]),
+            sightings=tuple(_sighting(arrays, i) for i in np.flatnonzero(rows == k).tolist()),
+            singles=tuple(_single(arrays, i) for i in np.flatnonzero(rows == k).tolist()),
+            meant=tuple(arrays["meant"][rows == k].tolist()),
+            small=arrays["small"][k],
+            moved=float(arrays["moved"][k]),
+        )
+        for k in range(len(arrays["index"]))
+    ]
+
+
+def _sighting(arrays: dict[str, np.ndarray], i: int) -> Sighting:
+    described, metric = arrays["described"][i], arrays["metric"][i]
+    person = Person(
+        box=arrays["box"][i],
+        score=float(arrays["score"][i]),
+        keypoints=arrays["keypoints"][i] if described else None,
+        world=arrays["world"][i] if metric else None,
+        layout=str(arrays["layout"][i]),
+        presence=_or_none(arrays["presence"][i]),
+        keypoint_score=_or_none(arrays["keypoint_score"][i]),
+    )
+    mask = None
+    if arrays["masked"][i]:
+        width = int(arrays["mask_size"][1])
+        mask = np.unpackbits(arrays["mask"][i], axis=1, count=width).astype(bool)
+    return Sighting(person=person, colours=Colours(shares=arrays["colours"][i]), mask=mask)
+
+
+def _single(arrays: dict[str, np.ndarray], i: int) -> Single:
+    return Single(
+        pose=Pose(rotations=arrays["rotations"][i], betas=arrays["betas"][i]),
+        translation=arrays["translation"][i],
+        score=float(arrays["body_score"][i]),
+    )
+
+
+def _or_nan(value: float | None) -> float:
+    return np.nan if value is None else float(value)
+
+
+def _or_none(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,154 @@
+"""From tracks to motions: everybody's body in every frame, calm or as each frame alone has it.
+
+Gaps up to ``BRIDGED`` seconds within a shot are filled, and marked; over longer ones a motion has
+no rows.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from pymafsam.clips.following import Course, Followed
+from pymafsam.clips.looks import Look
+from pymafsam.clips.shelf import Shelf
+from pymafsam.fitting.chain import State
+from pymafsam.fitting.sequence import SequenceFit, Stretch, bridged, spread
+from pymafsam.records import Camera, Motion, Person
+
+BRIDGED = 1.0  # seconds
+SURE = 0.2  # keypoint score below which a look is no evidence for a pose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Studio:
+    """What motions are made from: the looks, how they were followed, the clip's one camera."""
+
+    shelf: Shelf
+    followed: Followed
+    camera: Camera
+
+    def motion(self, course: Course, fit: SequenceFit | None) -> Motion:
+        """A track's body in every frame from its first to its last; without ``fit`` as it was."""
+        shape = None if fit is None else self._shape(course, fit)
+        parts = [self._run(run, fit, shape) for run in self._runs(course)]
+        rows = np.concatenate([part.frames for part in parts])
+        return Motion(
+            track=course.number,
+            frames=rows,
+            rotations=np.concatenate([part.rotations for part in parts]).astype(np.float32),
+            betas=np.concatenate([part.betas for part in parts]).astype(np.float32),
+            translation=np.concatenate([part.translation for part in parts]),
+            boxes=np.concatenate([part.boxes for part in parts]),
+            scores=np.concatenate([part.scores for part in parts]),
+            filled=np.concatenate([part.filled for part in parts]),
+        )
+
+    def _shape(self, course: Course, fit: SequenceFit) -> Float[np.ndarray, "betas"]:
+        """The person's one shape, from their best frames."""
+        chosen = spread(course.scores)
+        looks = [self._sight(course, int(k)) for k in chosen]
+        begin = _state([look for look, _ in looks], [row for _, row in looks])
+        people = [look.sightings[row].person for look, row in looks]
+        return fit.shape(people, begin, self.camera)
+
+    def _sight(self, course: Course, k: int) -> tuple[Look, int]:
+        return self.shelf.look(int(course.frames[k])), int(course.rows[k])
+
+    def _runs(self, course: Course) -> Iterator[Course]:
+        """The stretches between gaps that are too long to be filled, and between shots."""
+        seconds = self.followed.seconds[course.frames]
+        shot = np.searchsorted(self.followed.cuts, course.frames, side="right")
+        broken = (np.diff(seconds) > BRIDGED) | (np.diff(shot) > 0)
+        for part in np.split(np.arange(len(course.frames)), np.flatnonzero(broken) + 1):
+            yield Course(
+                number=course.number,
+                frames=course.frames[part],
+                rows=course.rows[part],
+                scores=course.scores[part],
+            )
+
+    def _run(
+        self, run: Course, fit: SequenceFit | None, shape: Float[np.ndarray, "betas"] | None
+    ) -> Motion:
+        """One stretch without a long gap, a row for every frame."""
+        first, end = int(run.frames[0]), int(run.frames[-1]) + 1
+        frames = np.arange(first, end)
+        windows = [(0, len(frames))] if fit is None else None
+        if fit is None or shape is None:
+            states = [self._begin(run, *window).begin for window in windows or []]
+        else:
+            part = lambda low, high: self._begin(run, low, high)  # noqa: E731
+            states = [state for state, _ in fit.solve(part, len(frames), shape)]
+        boxes = np.stack([self.shelf.look(f).sightings[r].person.box for f, r in _pairs(run)])
+        seen = np.zeros(len(frames), bool)
+        seen[run.frames - first] = True
+        between = lambda values: np.interp(frames, run.frames, values)  # noqa: E731
+        return Motion(
+            track=run.number,
+            frames=frames,
+            rotations=np.concatenate([state.rotations for state in states]),
+            betas=np.concatenate([state.betas for state in states]),
+            translation=np.concatenate([state.translation for state in states]),
+            boxes=np.stack([between(column) for column in boxes.T], axis=1),
+            scores=between(run.scores),
+            filled=~seen & self.followed.looked[first:end],
+        )
+
+    def _begin(self, run: Course, low: int, high: int) -> Stretch:
+        """The frames ``low`` to ``high`` of a run, with single bodies bridged over gaps."""
+        first = int(run.frames[0])
+        frames = np.arange(first + low, first + high)
+        near = _around(run.frames, int(frames[0]), int(frames[-1]))
+        looks = [self._sight(run, int(k)) for k in near]
+        state = _state([look for look, _ in looks], [row for _, row in looks])
+        seconds = self.followed.seconds
+        reach = np.arange(
+            min(int(run.frames[near[0]]), int(frames[0])),
+            max(int(run.frames[near[-1]]), int(frames[-1])) + 1,
+        )
+        whole = bridged(state, run.frames[near] - reach[0], seconds[reach])
+        people: dict[int, Person] = {
+            int(run.frames[k]): look.sightings[row].person
+            for k, (look, row) in zip(near, looks, strict=True)
+        }
+        return Stretch(
+            seconds=seconds[frames],
+            people=tuple(_evidence(people.get(int(frame))) for frame in frames),
+            begin=whole.take(frames - reach[0]),
+            camera=self.camera,
+            still=_still(self.followed.still, frames),
+        )
+
+
+def _pairs(run: Course) -> Iterator[tuple[int, int]]:
+    yield from zip(run.frames.tolist(), run.rows.tolist(), strict=True)
+
+
+def _evidence(person: Person | None) -> Person | None:
+    """A look at somebody who was hardly seen says nothing about their pose."""
+    if person is None or (person.keypoint_score or 0.0) < SURE:
+        return None
+    return person
+
+
+def _around(frames: Int[np.ndarray, "sightings"], low: int, high: int) -> Int[np.ndarray, "near"]:
+    """The sightings from ``low`` to ``high``, and the next beyond either end."""
+    begin = max(int(np.searchsorted(frames, low, side="right")) - 1, 0)
+    end = min(int(np.searchsorted(frames, high)) + 1, len(frames))
+    return np.arange(begin, end)
+
+
+def _still(still: Bool[np.ndarray, "steps"], frames: Int[np.ndarray, "_"]) -> Bool[np.ndarray, "_"]:
+    return still[frames[0] : frames[-1]]
+
+
+def _state(looks: list[Look], rows: list[int]) -> State:
+    """Single bodies of looks as the fit has them."""
+    singles = [look.singles[row] for look, row in zip(looks, rows, strict=True)]
+    return State(
+        rotations=np.stack([one.pose.rotations for one in singles]).astype(np.float64),
+        betas=np.stack([one.pose.betas for one in singles]).astype(np.float64),
+        translation=np.stack([one.translation for one in singles]).astype(np.float64),
+    )
