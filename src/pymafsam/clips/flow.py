@@ -14,12 +14,13 @@ from pymafsam.clips.following import Wanted, follow
 from pymafsam.clips.looking import Ask, Looker
 from pymafsam.clips.motions import Studio
 from pymafsam.clips.shelf import CHUNK, Shelf
+from pymafsam.config import EstimatorOptions
 from pymafsam.errors import BadInput, PymafsamError
 from pymafsam.export.sequence import SEQUENCE_EXPORTERS
 from pymafsam.files import made, video
 from pymafsam.files.atomic import writing
 from pymafsam.files.names import without_ending
-from pymafsam.fitting.keypoints import KeypointFit
+from pymafsam.fitting import keypoints
 from pymafsam.fitting.sequence import SequenceFit
 from pymafsam.geometry.camera import picture_camera
 from pymafsam.pipeline import Reconstructor
@@ -126,7 +127,8 @@ class Clip:
         followed = follow(shelf.all(), camera.size, self.options.wanted)
         studio = Studio(shelf=shelf, followed=followed, camera=camera)
         model = self.reconstructor.model
-        fit = SequenceFit(KeypointFit(model)) if self.options.smooth else None
+        single = keypoints.load(model, EstimatorOptions())
+        fit = SequenceFit(single) if self.options.smooth else None
         motions = []
         for count, course in enumerate(followed.courses, start=1):
             motions.append(studio.motion(course, fit))

@@ -43,8 +43,8 @@ class Look:
 
 
 def bare(person: Person) -> Person:
-    """The person without what is as large as the picture, nor what was merged from."""
-    return replace(person, mask=None, answers={}, prompt=None)
+    """The person without what is as large as the picture."""
+    return replace(person, mask=None, prompt=None)
 
 
 def save(looks: list[Look], path: Path) -> None:
@@ -98,6 +98,7 @@ def _columns(sightings: list[Sighting], singles: list[Single]) -> dict[str, np.n
         "metric": np.array([p.world is not None for p in people]),
         "presence": np.array([_or_nan(p.presence) for p in people]),
         "keypoint_score": np.array([_or_nan(p.keypoint_score) for p in people]),
+        **_answers(people),
         "colours": np.stack([s.colours.shares for s in sightings]),
         "mask": np.packbits(np.stack(masks), axis=2),
         "mask_size": np.array(shape, np.int64),
@@ -106,6 +107,15 @@ def _columns(sightings: list[Sighting], singles: list[Single]) -> dict[str, np.n
         "betas": np.stack([b.pose.betas for b in singles]).astype(np.float64),
         "translation": np.stack([b.translation for b in singles]).astype(np.float64),
         "body_score": np.array([b.score for b in singles], np.float64),
+    }
+
+
+def _answers(people: list[Person]) -> dict[str, np.ndarray]:
+    """``answer_<layout>``: what each network said of everybody; NaN where it said nothing."""
+    layouts = {name: points.shape for p in people for name, points in p.answers.items()}
+    return {
+        f"answer_{name}": np.stack([p.answers.get(name, np.full(shape, np.nan)) for p in people])
+        for name, shape in sorted(layouts.items())
     }
 
 
@@ -134,6 +144,11 @@ def _sighting(arrays: dict[str, np.ndarray], i: int) -> Sighting:
         keypoints=arrays["keypoints"][i] if described else None,
         world=arrays["world"][i] if metric else None,
         layout=str(arrays["layout"][i]),
+        answers={
+            name.removeprefix("answer_"): rows[i]
+            for name, rows in arrays.items()
+            if name.startswith("answer_") and not np.isnan(rows[i]).all()
+        },
         presence=_or_none(arrays["presence"][i]),
         keypoint_score=_or_none(arrays["keypoint_score"][i]),
     )

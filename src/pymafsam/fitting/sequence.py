@@ -67,7 +67,7 @@ class SequenceFit:
         self.calm = calm or Calm()
         self.windows = windows or Windows()
         self.joints = Points.on_joints(fit.model, range(len(fit.model.parents)))
-        landmarks = fit.unshifted
+        landmarks = fit.landmarks
         self.feet = Points(
             offsets=landmarks.offsets[:, :, ROWS],
             offset_dirs=landmarks.offset_dirs.reshape(
@@ -184,13 +184,21 @@ def calmed(state: State) -> State:
 
 
 def _filled_in(people: Sequence[Person | None]) -> list[Person]:
-    """Somebody of whom nothing is known stands in where nobody was seen."""
-    known = next(person for person in people if person is not None)
-    assert known.keypoints is not None
-    nothing = replace(
-        known, keypoints=np.zeros_like(known.keypoints), world=None, score=0.0, mask=None
-    )
-    return [nothing if person is None else person for person in people]
+    """Who was seen last (first: next) stands in where nobody was seen, without their keypoints.
+
+    What else is known of them stays, so that everybody can be lifted alike; it counts next to
+    nothing there (``UNSEEN``).
+    """
+    last = next(person for person in people if person is not None)
+    filled = []
+    for person in people:
+        if person is not None:
+            last = person
+            filled.append(person)
+            continue
+        assert last.keypoints is not None
+        filled.append(replace(last, keypoints=np.zeros_like(last.keypoints), mask=None))
+    return filled
 
 
 def _feet(person: Person | None) -> Float[np.ndarray, "feet 3"]:
