@@ -46,10 +46,17 @@ def crop(pixels: Pixels, square: Square, size: int = SIZE) -> Crop:
 
 
 def cut(
-    pixels: UInt8[np.ndarray, "height width *channels"], square: Square, size: int = SIZE
+    pixels: UInt8[np.ndarray, "height width *channels"],
+    square: Square,
+    size: int = SIZE,
+    origin: tuple[int, int] = (0, 0),
 ) -> UInt8[np.ndarray, "size size *channels"]:
-    """The square, ``size`` pixels wide; black where the picture ends."""
+    """The square, ``size`` pixels wide; black where the picture ends.
+
+    ``pixels`` may be a part of the picture, whose top left pixel is the picture's ``origin``.
+    """
     box = _truncated_box(square, size)
+    box = _Box(box.left - origin[0], box.top - origin[1], box.width, box.height)
     canvas = _turned(pixels, box, square.angle) if square.angle else _window(pixels, box)
     return np.asarray(Image.fromarray(canvas).resize((size, size), Image.Resampling.BICUBIC))
 

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, UInt8
 from pymafsam import crops, points
 from pymafsam.data import augment
 from pymafsam.data.augment import SPIN, Augmentation, Ranges
+from pymafsam.data.excerpts import Excerpt, Excerpts
 from pymafsam.data.rows import PIXELS_PER_SCALE, Row, Rows
 from pymafsam.data.samples import Sample
 from pymafsam.errors import BadInput, BadUsage
@@ -53,7 +54,8 @@ POINTS: Mapping[str, PointsOf] = {"grid": _grid, "mask": _mask, "bank": _bank}
 class PeopleSet:
     """The people of ``rows`` in the pictures below ``images``: a ``DataSet``.
 
-    ``points`` names a row of ``POINTS``. ``masks`` holds masks for rows that carry none.
+    ``points`` names a row of ``POINTS``. ``masks`` holds masks for rows that carry none. ``kept``:
+    where the parts of pictures that are needed are kept decoded.
     ``compatible``: keypoints are cut off to whole pixels and turned crops resampled as the
     reference does it, which is slower and less exact.
     """
@@ -65,6 +67,7 @@ class PeopleSet:
     points: str = "mask"
     masks: MaskFolder | None = None
     bank: Float[np.ndarray, "bank points 2"] | None = None
+    kept: Excerpts | None = None
     compatible: bool = False
     size: int = crops.SIZE
 
@@ -86,9 +89,11 @@ class PeopleSet:
     ) -> Sample:
         """Person ``index`` under a given augmentation; ``random`` is for rows of the bank."""
         row = self.rows[index]
-        pixels = read_picture(self.images / row.image).pixels
-        inside = self._inside(row, (pixels.shape[1], pixels.shape[0]))
-        made = sample_of(row, pixels, inside, augmentation, self.size, compatible=self.compatible)
+        path = self.images / row.image
+        seen = self.kept.of(path, row, self.ranges) if self.kept else read_picture(path).pixels
+        seen = Excerpt.whole(seen) if isinstance(seen, np.ndarray) else seen
+        inside = self._inside(row, seen.size)
+        made = sample_of(row, seen, inside, augmentation, self.size, compatible=self.compatible)
         where = POINTS[self.points](
             made.mask if made.has_mask else None, random or np.random.default_rng(0), self.bank
         )
@@ -125,7 +130,7 @@ def _held(inside: Inside, places: Float[np.ndarray, "points 2"]) -> int:
 
 def sample_of(
     row: Row,
-    pixels: Pixels,
+    picture: Pixels | Excerpt,
     inside: Inside | None,
     augmentation: Augmentation,
     size: int = crops.SIZE,
@@ -133,8 +138,9 @@ def sample_of(
     compatible: bool = False,
 ) -> Sample:
     """The crop of a person with every answer the row has; ``points`` are the uniform grid."""
+    excerpt = Excerpt.whole(picture) if isinstance(picture, np.ndarray) else picture
     view = _View.of(row, augmentation, size, compatible)
-    seen = augment.picture(view.cut(pixels), augmentation)
+    seen = augment.picture(view.cut(excerpt), augmentation)
     known = np.zeros((size, size), bool)
     if inside is not None:
         known = augment.mask(view.cut_mask(inside), augmentation)
@@ -158,7 +164,7 @@ def sample_of(
         degrees=augmentation.degrees,
         scale=augmentation.scale * row.scale,
         centre=(float(row.centre[0]), float(row.centre[1])),
-        size=(pixels.shape[1], pixels.shape[0]),
+        size=excerpt.size,
         to_frame=view.to_frame,
         image=row.image,
         mask_name=row.mask_name,
@@ -192,10 +198,13 @@ class _View:
             return crops.to_frame(self.square, self.size)
         return self.square.to_frame(self.size)
 
-    def cut(self, pixels: Pixels) -> UInt8[np.ndarray, "side side 3"]:
+    def cut(self, excerpt: Excerpt) -> UInt8[np.ndarray, "side side 3"]:
         """The crop, black outside the picture."""
-        way = crops.cut if self.truncated else affine.cut
-        return way(pixels, self.square, self.size)
+        if self.truncated:
+            return crops.cut(excerpt.pixels, self.square, self.size, excerpt.origin)
+        x, y = self.square.centre
+        moved = replace(self.square, centre=(x - excerpt.origin[0], y - excerpt.origin[1]))
+        return affine.cut(excerpt.pixels, moved, self.size)
 
     def cut_mask(self, inside: Inside) -> Bool[np.ndarray, "side side"]:
         return crops.labels_under(inside, self.to_frame, self.size)

@@ -47,7 +47,7 @@ def contact_sheet(
     return render.contact_sheet(tiles, across, 200)
 
 
-def tiles_of(model: BodyModel, row: Row, images: Path | None) -> list[Pixels]:
+def tiles_of(model: BodyModel, row: Row, images: Path | None) -> list[UInt8[np.ndarray, "_ _ 3"]]:
     """A row's body over its picture and from the side. The row must have a pose and a camera."""
     assert row.size is not None
     zoom = max(1.0, TALL / max(row.size))

@@ -5,11 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import UInt8
 
-from pymafsam.records import Pixels
-
 
 def contact_sheet(
-    tiles: Sequence[Pixels], across: int, side: int, gap: int = 4
+    tiles: Sequence[UInt8[np.ndarray, "_ _ 3"]], across: int, side: int, gap: int = 4
 ) -> UInt8[np.ndarray, "rows columns 3"]:
     """Pictures in rows of ``across``, each fitted into ``side`` x ``side`` pixels, on white."""
     import cv2

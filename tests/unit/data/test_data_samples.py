@@ -8,6 +8,7 @@ from PIL import Image
 
 from pymafsam.data import augment
 from pymafsam.data.augment import Augmentation, Ranges
+from pymafsam.data.excerpts import Excerpts
 from pymafsam.data.mixture import Mixture, official_weights
 from pymafsam.data.people import PeopleSet, check_pictures, sample_of
 from pymafsam.data.rows import Row, Rows
@@ -230,3 +231,25 @@ def test_a_mixture_draws_by_its_weights(people):
 def test_the_official_shares_are_pymafs():
     assert official_weights(10, [30, 10], 5) == pytest.approx((0.5, 0.225, 0.075, 0.2))
     assert official_weights(0, [10], 0) == pytest.approx((0, 0.3, 0))
+
+
+@pytest.mark.parametrize("compatible", [False, True])
+def test_kept_excerpts_give_the_same_samples(people, tmp_path, compatible):
+    from dataclasses import replace
+
+    small = replace(people, compatible=compatible, rows=people.rows.take(np.array([0])))
+    small = replace(small, rows=replace(small.rows, scale=np.array([0.12])))
+    kept = replace(small, kept=Excerpts(tmp_path / "kept"))
+    for epoch in range(12):
+        one, other = (each.sample(0, generator(1, epoch, 0)) for each in (small, kept))
+        np.testing.assert_allclose(
+            one.pixels, other.pixels, atol=0.06
+        )  # OpenCV rounds weights: 2 of 255
+        if compatible or not one.degrees:
+            np.testing.assert_array_equal(one.pixels, other.pixels)
+        np.testing.assert_array_equal(one.mask, other.mask)
+        assert one.size == other.size
+    (file,) = (tmp_path / "kept").rglob("*.npz")
+    file.write_bytes(b"cut off")
+    made_again = kept.sample(0, generator(1, epoch, 0))
+    np.testing.assert_array_equal(made_again.pixels, other.pixels)
