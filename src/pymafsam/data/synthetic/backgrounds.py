@@ -141,6 +141,6 @@ def _room(camera: Camera, tilt: float, generator: Generator) -> Pixels:
     share = np.clip((rows - floor) / g.uniform(1, 12) + 0.5, 0, 1)
     base = colours[0] * (1 - share) + colours[1] * share
     side = 1 + g.uniform(-0.4, 0.4) * np.linspace(-1, 1, width)[None, :, None]
-    spots = g.normal(0, g.uniform(0.003, 0.04), g.integers(4, 40, 2)).astype(np.float32)
+    spots = g.normal(0, g.uniform(0.01, 0.12), g.integers(4, 40, 2)).astype(np.float32)
     rough = np.asarray(cv2.resize(spots, (width, height), interpolation=cv2.INTER_CUBIC))
-    return to_srgb(np.clip(base * side + rough[..., None], 0, 1))
+    return to_srgb(np.clip(base * side * (1 + rough[..., None]), 0, 1))
