@@ -1,9 +1,9 @@
 """How fast synthetic people are drawn, per picture and by part.
 
-    python benchmarks/synthetic.py --photographs COCO_FOLDER --mocap MOCAP_FOLDER --out synthetic.json
+    python benchmarks/synthetic.py --photographs COCO_FOLDER --mocap MOCAP_FOLDER --out drawn.json
 
-Without folders: rooms for backgrounds, everyday poses only. Processor time is told beside wall time,
-since loaders share cores.
+Without folders: rooms for backgrounds, everyday poses only. Processor time is told beside wall
+time, since loaders share cores.
 """
 
 import argparse
