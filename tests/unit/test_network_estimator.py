@@ -299,6 +299,13 @@ def test_damaged_exports_are_refused(files, model, tmp_path):
         opened(cut, model)
 
 
+def test_a_checkpoint_runs_in_float32_unless_told_and_never_in_an_unknown_precision(files, model):
+    runner = runtime.TorchRunner(files["torch"], model)
+    assert {p.dtype for p in runner.network.parameters()} == {torch.float32}
+    with pytest.raises(BadUsage, match="not in float8"):
+        runtime.TorchRunner(files["torch"], model, precision="float8")
+
+
 def test_half_precision_stays_near(files, model):
     one = job()
     exact, quick = (

@@ -55,14 +55,20 @@ def sweep(folder: Path) -> int:
     swept = 0
     for path in Path(folder).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):
-            if _is_abandoned(path):
+            if is_abandoned(path):
                 path.unlink()
                 swept += 1
     return swept
 
 
-def _is_abandoned(path: Path) -> bool:
-    parts = re.fullmatch(rf"{re.escape(PREFIX)}(.*)-(\d+)-[^-]*", path.name)
+def mark(prefix: str = PREFIX) -> str:
+    """The beginning of a temporary name that says whose it is."""
+    return f"{prefix}{_host()}-{os.getpid()}-"
+
+
+def is_abandoned(path: Path, prefix: str = PREFIX) -> bool:
+    """Whether the process that marked a temporary file or folder is gone."""
+    parts = re.fullmatch(rf"{re.escape(prefix)}(.*)-(\d+)-[^-]*", path.name)
     if parts is None or time.time() - path.stat().st_mtime > OLD:
         return parts is not None
     return parts[1] == _host() and not _is_running(int(parts[2]))
@@ -86,9 +92,7 @@ def _temporary(path: Path) -> Path:
     """A new empty file beside ``path``, hidden, with the same suffix."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f"{PREFIX}{_host()}-{os.getpid()}-", suffix=path.suffix
-        )
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=mark(), suffix=path.suffix)
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
         raise BadInput(
             f"Nothing can be written to {path.parent} ({getattr(error, 'strerror', error)}).\n"

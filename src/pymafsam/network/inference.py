@@ -21,7 +21,10 @@ def prepare(
     """A copy of ``network`` for inference on ``device``; the backbone computes in ``precision``.
 
     Readings, corrections and the body stay float32: they cost little and decide the result.
+    Raises BadUsage for another precision than those of ``PRECISIONS``.
     """
+    if precision not in PRECISIONS:
+        raise BadUsage(f"A network computes in {' or '.join(PRECISIONS)}, not in {precision}.")
     network = copy.deepcopy(network).eval().requires_grad_(False)
     fold_batch_norm(network.backbone)
     network.backbone.to(PRECISIONS[precision])

@@ -3,7 +3,9 @@
 An exported network (.onnx) needs no torch.
 """
 
+import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -102,7 +104,7 @@ class OnnxRunner:
 
 
 class OpenVinoRunner:
-    """An exported network on OpenVINO's CPU (extra ``[openvino]``)."""
+    """An exported network on OpenVINO's CPU (extra ``[openvino]``). Threads take turns."""
 
     def __init__(self, path: Path, model: BodyModel, precision: str = "float32", threads: int = 0):
         try:
@@ -110,6 +112,8 @@ class OpenVinoRunner:
         except ImportError as error:
             raise MissingAsset("OpenVINO is not here: pip install openvino") from error
 
+        self._made = partial(OpenVinoRunner, path, model, precision, threads)
+        self._turn = threading.Lock()  # calls share one request's tensors
         self.architecture, self.bank = read_description(path, model)
         hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
         settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": hint}
@@ -124,14 +128,20 @@ class OpenVinoRunner:
     ) -> Result:
         given = {"images": images, "points": points}
         known = set().union(*(entry.names for entry in self.compiled.inputs))
-        found = self.compiled({name: a for name, a in given.items() if name in known})
-        return Result(**{field: np.array(found[name]) for name, field in OUTPUTS.items()})
+        with self._turn:
+            found = self.compiled({name: a for name, a in given.items() if name in known})
+            return Result(**{field: np.array(found[name]) for name, field in OUTPUTS.items()})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._made, ()
 
 
 class TorchRunner:
-    """Our or an official checkpoint on torch (extra ``[torch]``)."""
+    """Our or an official checkpoint on torch (extra ``[torch]``). Threads take turns."""
 
-    def __init__(self, path: Path, model: BodyModel, device: str = "auto", precision: str = "auto"):
+    def __init__(
+        self, path: Path, model: BodyModel, device: str = "auto", precision: str = "float32"
+    ):
         try:
             import torch
 
@@ -142,6 +152,8 @@ class TorchRunner:
                 "  Without it: `pymafsam convert FILE --to onnx` on a machine that has it."
             ) from error
 
+        self._made = partial(TorchRunner, path, model, device, precision)
+        self._turn = threading.Lock()  # the network keeps the mean person's mesh between calls
         checkpoint = weights.read(path)
         self.architecture, self.bank = checkpoint.architecture, checkpoint.bank
         self.device = inference.choose_device(device)
@@ -155,13 +167,16 @@ class TorchRunner:
         points: Float[np.ndarray, "batch points 2"],
     ) -> Result:
         inputs = [self.torch.from_numpy(array).to(self.device) for array in (images, points)]
-        with self.torch.inference_mode():
+        with self._turn, self.torch.inference_mode():
             rounds = self.network(*inputs).rounds
             states = self.torch.stack([estimate.state for estimate in rounds], 1)
         last = rounds[-1]
         values = (last.vertices, last.joints, last.rotations, last.betas, last.camera, states)
         fields = OUTPUTS.values()
         return Result(**{name: v.cpu().numpy() for name, v in zip(fields, values, strict=True)})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._made, ()
 
 
 def read_description(path: Path, model: BodyModel) -> tuple[Architecture, np.ndarray | None]:

@@ -2,8 +2,11 @@
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -12,14 +15,18 @@ from pymafsam.errors import BadInput
 
 
 class Network:
-    """One network file, ready to run. Not for use from several threads at once.
+    """One network file, ready to run. Threads that use it at once take turns.
 
-    One thread by default: two are no faster for networks this small (measured in docs/results).
+    Copies that were pickled (for another process) open the file again. One thread of its own by
+    default: two are no faster for networks this small (measured in docs/results).
     """
 
     def __init__(self, path: Path, threads: int = 1):
         from ai_edge_litert.interpreter import Interpreter
 
+        self._made = partial(Network, path, threads)
+        # An interpreter has one set of tensors: whose input it ran on, whose output it has.
+        self._turn = threading.Lock()
         try:
             with _without_announcements():
                 self._interpreter = Interpreter(str(path), num_threads=threads)
@@ -34,19 +41,28 @@ class Network:
 
     def __call__(self, values: Float[np.ndarray, "1 height width 3"]) -> list[np.ndarray]:
         """All outputs for one picture (RGB), in the file's order."""
-        self._interpreter.set_tensor(self._input, values)
-        self._interpreter.invoke()
-        return [self._interpreter.get_tensor(index) for index in self._outputs]
+        with self._turn:
+            self._interpreter.set_tensor(self._input, values)
+            self._interpreter.invoke()
+            return [self._interpreter.get_tensor(index) for index in self._outputs]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._made, ()
+
+
+# File descriptors belong to the process: two threads that put 2 aside at once would lose it.
+_DESCRIPTOR = threading.Lock()
 
 
 @contextlib.contextmanager
 def _without_announcements() -> Iterator[None]:
     """LiteRT greets every network on file descriptor 2, below Python; errors come as exceptions."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+    with _DESCRIPTOR:
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)

@@ -9,11 +9,11 @@ import hashlib
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
 import tempfile
-import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from pymafsam.errors import BadInput, MissingAsset
+from pymafsam.files import atomic
 
 Progress = Callable[[str, int, int], None]  # archive, bytes so far, bytes in all
 
@@ -100,7 +101,7 @@ def download(archive: Archive, into: Path, progress: Progress | None = None) -> 
     if client is None:
         raise MissingAsset(f"{archive.client} is not installed (wanted: {archive.spec})")
     into.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=into) as name:
+    with tempfile.TemporaryDirectory(prefix=_prefix(), dir=into) as name:
         folder = Path(name)
         _run([*client, *_arguments(archive, folder)], archive, folder, progress)
         found = [p for p in folder.iterdir() if p.suffix in (".whl", ".tgz")]
@@ -122,6 +123,7 @@ def _run(command: list[str], archive: Archive, folder: Path, progress: Progress 
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=said,
+            start_new_session=True,  # npm is several processes: they are ended together
         )
         try:
             while process.poll() is None:
@@ -130,15 +132,28 @@ def _run(command: list[str], archive: Archive, folder: Path, progress: Progress 
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(0.15)
         finally:
-            if process.poll() is None:
-                process.terminate()
-                process.wait()
+            _end(process)
     if process.returncode != 0:
         reason = _reason(words.read_text(encoding="utf-8", errors="replace"))
         reason = reason or f"exit code {process.returncode}"
         raise MissingAsset(f"{archive.client} could not bring {archive.spec}: {reason}")
     if progress is not None:
         progress(archive.spec, archive.size, archive.size)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a client that still runs, and what it has started."""
+    if process.poll() is not None:
+        return
+    for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
+        with contextlib.suppress(ProcessLookupError):
+            if hasattr(os, "killpg"):
+                os.killpg(process.pid, number)
+            else:
+                process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(5)
+            return
 
 
 def _reason(words: str) -> str:
@@ -206,7 +221,7 @@ def extract(path: Path, members: Mapping[str, str], into: Path) -> Iterator[dict
     nothing else of it is written. Raises BadInput when a member is missing or another.
     """
     into.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=into) as name:
+    with tempfile.TemporaryDirectory(prefix=_prefix(), dir=into) as name:
         copies: dict[str, Path] = {}
         for member, content in _contents(path, members):
             copy = Path(name) / f"{len(copies)}-{Path(member).name}"
@@ -237,9 +252,14 @@ def _contents(path: Path, members: Iterable[str]) -> Iterator[tuple[str, IO[byte
         raise BadInput(f"{path} is not a whole archive ({error}).") from error
 
 
-def remove_leftovers(folder: Path, older_than_seconds: float = 86400.0) -> None:
-    """Remove download folders that a killed process left behind a day ago or earlier."""
+def _prefix() -> str:
+    return atomic.mark(".fetch-")
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes left behind: download folders, and files half written."""
     for path in folder.glob(".fetch-*"):
         with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > older_than_seconds:
+            if atomic.is_abandoned(path, ".fetch-"):
                 shutil.rmtree(path, ignore_errors=True)
+    atomic.sweep(folder)

