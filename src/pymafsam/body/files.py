@@ -253,7 +253,10 @@ class _Fields:
     def array(self, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
         """Numbers of that shape (None: any size), finite."""
         value = self.content[name]
-        value = value.dense() if isinstance(value, Sparse) else np.asarray(value)
+        try:
+            value = value.dense() if isinstance(value, Sparse) else np.asarray(value)
+        except ValueError as error:  # lists of unequal lengths
+            raise BadInput(f"{self.path}: {name} should be numbers ({error}).") from error
         fits = value.ndim == len(shape) and all(
             want in (None, size) for want, size in zip(shape, value.shape, strict=True)
         )

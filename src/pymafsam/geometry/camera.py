@@ -15,8 +15,9 @@ from pymafsam.records import Camera, WeakCamera
 # compromise of the field.
 DEFAULT_FOCAL_PER_DIAGONAL = 1.0
 
-# Focal lengths per diagonal that are believed: from a fisheye's to a small telescope's.
-FOCAL_PER_DIAGONAL = (0.05, 200.0)
+# Focal lengths per diagonal that are believed: from a fisheye's to where rays are parallel for all
+# purposes. Beyond, float32 no longer tells a body's front from its back.
+FOCAL_PER_DIAGONAL = (0.05, 10_000.0)
 
 # The camera of the trained networks' crops: 224 pixels, seen from so far that rays are parallel.
 CROP_FOCAL = 5000.0  # pixels of the crop

@@ -1,0 +1,343 @@
+"""Whatever is in a file, its reader gives a value or says in one sentence why not.
+
+Each target takes good files, spoils them in many ways and reads them. The suite tries a few dozen
+(the same ones every time); more by hand, from another beginning:
+
+    PYMAFSAM_FUZZ=20000 PYMAFSAM_FUZZ_SEED=7 python -m pytest tests/fuzz
+"""
+
+import io
+import json
+import os
+import pickle
+import random
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+import scipy.io
+import scipy.sparse
+from mutations import Mutation, damaged, json_text, misshapen, pickle_program
+from PIL import Image
+
+from pymafsam import body, export
+from pymafsam.body import files as body_files
+from pymafsam.errors import PymafsamError
+from pymafsam.files import frames, rle
+from pymafsam.files.matlab import read_mat
+from pymafsam.files.pickles import read_npy, read_npz, read_pickle
+from pymafsam.masks import files as mask_files
+from pymafsam.masks import prompts
+from pymafsam.people import boxes
+
+CASES = int(os.environ.get("PYMAFSAM_FUZZ", "60"))
+SEED = int(os.environ.get("PYMAFSAM_FUZZ_SEED", "0"))
+PATIENCE = 60  # seconds after which a case is called a hang, on however busy a machine
+MEMORY = 2 << 30  # bytes that reading a small file may add
+SIZE = (60, 40)
+PICKLES = Path(__file__).parents[1] / "data" / "pickles"
+
+
+@dataclass(frozen=True)
+class Target:
+    """``seeds``: good files; ``spoil``: what is done to them; ``use``: who reads them."""
+
+    suffix: str
+    seeds: Callable[[], list[bytes]]
+    spoil: Mutation
+    use: Callable[[Path], Any]
+
+
+def saved(write: Callable[[Any], Any]) -> bytes:
+    stream = io.BytesIO()
+    write(stream)
+    return stream.getvalue()
+
+
+def as_json(*documents: Any) -> Callable[[], list[bytes]]:
+    return lambda: [json.dumps(document).encode() for document in documents]
+
+
+def spoilt_json(data: bytes, draw: random.Random) -> bytes:
+    return json_text(json.loads(data), draw)
+
+
+def pickled() -> list[bytes]:
+    values = [
+        {"J": scipy.sparse.csc_matrix(np.eye(4)), "v": np.arange(6.0).reshape(2, 3)},
+        {"foreground": {"imgname": ["im00001"], "mask_fore_points_x": [1, 2, 3]}},
+        np.array([scipy.sparse.lil_matrix(np.eye(2)), {"a": (1, 2.5)}], dtype=object),
+    ]
+    dumped = [pickle.dumps(value, protocol) for value in values for protocol in (0, 2, 4)]
+    real = [path for path in sorted(PICKLES.glob("*.pkl")) if path.stem != "real_add"]
+    return dumped + [path.read_bytes() for path in real]
+
+
+def numpy_files() -> list[bytes]:
+    arrays = [np.arange(12.0).reshape(3, 4), np.array([{"a": [1]}, None], dtype=object)]
+    return [saved(lambda s, a=a: np.save(s, a, allow_pickle=True)) for a in arrays]
+
+
+def archives() -> list[bytes]:
+    arrays = {"a": np.arange(12.0), "b": np.array(["x", "yy"]), "c": np.array([{}], dtype=object)}
+    return [
+        saved(lambda s: np.savez(s, **arrays)),
+        saved(lambda s: np.savez_compressed(s, **arrays)),
+    ]
+
+
+def matlab_files() -> list[bytes]:
+    cells = np.empty((1, 2), object)
+    cells[0, 0], cells[0, 1] = np.eye(2), "text"
+    content = {"a": np.arange(12.0), "c": cells, "s": {"x": "text", "y": {"z": np.eye(2)}}}
+    return [saved(lambda s, c=c: scipy.io.savemat(s, content, do_compression=c)) for c in (0, 1)]
+
+
+def pictures() -> list[bytes]:
+    whole = Image.fromarray((np.arange(60 * 40 * 3) % 251).astype(np.uint8).reshape(40, 60, 3))
+    grey = Image.fromarray(np.arange(2400, dtype=np.uint16).reshape(40, 60) * 27)
+    floating = Image.fromarray(np.linspace(0, 1, 2400, dtype=np.float32).reshape(40, 60))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif.get_ifd(0x8769).update({0xA405: 50, 0xA002: 6000, 0xA003: 4000})
+    kinds = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "JPEG2000")
+    turned = [saved(lambda s, k=k: whole.save(s, k, exif=exif)) for k in ("JPEG", "PNG", "WEBP")]
+    plain = [saved(lambda s, k=k: whole.save(s, k)) for k in kinds]
+    deep = [saved(lambda s, p=p: p.save(s, "TIFF")) for p in (grey, floating)]
+    with suppress(OSError, KeyError):
+        plain.append(saved(lambda s: whole.save(s, "AVIF")))
+    return turned + plain + deep + [saved(lambda s: grey.save(s, "PNG"))]
+
+
+def videos() -> list[bytes]:
+    return [_video(*kind) for kind in (("mp4", "mpeg4"), ("avi", "mpeg4"), ("matroska", "mpeg4"))]
+
+
+def _video(kind: str, codec: str) -> bytes:
+    stream = io.BytesIO()
+    with av.open(stream, "w", format=kind) as container:
+        track = container.add_stream(codec, rate=10)
+        track.width, track.height, track.pix_fmt = 64, 48, "yuv420p"
+        for k in range(4):
+            pixels = np.full((48, 64, 3), 40 * k + 20, np.uint8)
+            container.mux(track.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(track.encode())
+    return stream.getvalue()
+
+
+def labels() -> list[bytes]:
+    picture = Image.fromarray((np.indices((40, 60)).sum(0) // 30).astype(np.uint8))
+    return [saved(lambda s, k=k: picture.save(s, k)) for k in ("PNG", "TIFF", "GIF", "BMP")]
+
+
+RUNS = {"size": [40, 60], "counts": [100, 20, 2280]}
+POLYGON = [[5, 5, 30, 6, 28, 30, 4, 33]]
+COCO = {
+    "images": [{"id": 1, "file_name": "a.jpg", "width": 60, "height": 40}],
+    "categories": [{"id": 1, "name": "person"}],
+    "annotations": [
+        {"id": 1, "image_id": 1, "category_id": 1, "bbox": [3, 4, 20, 30], "score": 0.9,
+         "keypoints": [10, 10, 2] * 17, "segmentation": POLYGON, "iscrowd": 0, "area": 500},
+        {"id": 2, "image_id": 1, "category_id": 1, "bbox": [1, 1, 9, 9], "track_id": 3,
+         "segmentation": RUNS},
+    ],
+}  # fmt: skip
+PROMPTS = {
+    "format": "pymafsam-prompts/1",
+    "pictures": {
+        "a.jpg": [
+            {"box": [3, 4, 20, 30], "clicks": [[5, 5, 1], [9, 9, 0]]},
+            {"keypoints": [[10, 10, 0.9]] * 17, "mask": RUNS},
+        ]
+    },
+}
+
+
+def results() -> list[bytes]:
+    from pymafsam.records import Body, Camera, Person, Pose, Scene
+
+    model = body.load("anny24")
+    pose = Pose(rotations=np.tile(np.eye(3), (24, 1, 1)), betas=np.zeros(10))
+    camera = Camera(focal=60.0, centre=(30.0, 20.0), size=SIZE)
+    placed = body.place(
+        model, pose, np.array([0.0, 0.0, 4.0]), camera,
+        Person(box=np.array([3.0, 4, 20, 30]), score=0.9), 0.5, None,
+    )  # fmt: skip
+    assert isinstance(placed, Body)
+    scene = Scene(
+        name="a.jpg", index=0, camera=camera, bodies=(placed,), body_name=model.name,
+        faces=model.faces, pixels=np.zeros((40, 60, 3), np.uint8),
+    )  # fmt: skip
+    return [json.dumps(export.results.document(scene)).encode()]
+
+
+def small_body() -> dict[str, Any]:
+    draw = np.random.default_rng(0)
+    weights = draw.random((20, 3))
+    return {
+        "v_template": draw.normal(size=(20, 3)),
+        "f": draw.integers(0, 20, (30, 3)).astype(np.uint32),
+        "shapedirs": draw.normal(size=(20, 3, 10)),
+        "posedirs": draw.normal(size=(20, 3, 18)),
+        "weights": weights / weights.sum(1, keepdims=True),
+        "J_regressor": scipy.sparse.csc_matrix(np.full((3, 20), 0.05)),
+        "kintree_table": np.array([[2**32 - 1, 0, 1], [0, 1, 2]], np.uint32),
+    }
+
+
+def bodies() -> list[bytes]:
+    return [pickle.dumps(small_body(), 2)]
+
+
+def spoilt_body(data: bytes, draw: random.Random) -> bytes:
+    """A body one of whose arrays is another: its numbers, its shape or its kind."""
+    if draw.random() < 0.3:
+        return damaged(data, draw)
+    content = pickle.loads(data)
+    key = draw.choice(list(content))
+    value = content[key]
+    array = value.toarray() if scipy.sparse.issparse(value) else np.array(value)
+    ways = (
+        lambda: np.where(np.arange(array.size).reshape(array.shape) % 7 == 3, np.nan, array),
+        lambda: array[1:],
+        lambda: array.T,
+        lambda: array * draw.choice((-1, 0, 2, 1e300)),
+        lambda: array + draw.choice((-1, 1, 1000)),
+        lambda: array[..., None],
+        lambda: np.zeros((0, *array.shape[1:])),
+        lambda: array.astype(draw.choice(("U8", "?", "f2", "i1"))),
+        lambda: misshapen(array.tolist(), draw),
+    )
+    with np.errstate(all="ignore"):
+        content[key] = draw.choice(ways)()
+    return pickle.dumps(content, 2)
+
+
+def use_npz(path: Path) -> None:
+    archive = read_npz(path)
+    for name in archive:
+        archive[name]
+
+
+def use_our_body(path: Path) -> None:
+    """What is read is written as ours, and read again."""
+    body_files.convert_body(path, path.with_name("ours.npz"))
+    body.load(path.with_name("ours.npz"))
+
+
+def use_rle(path: Path) -> None:
+    rle.decode(json.loads(path.read_bytes(), strict=False), SIZE)
+
+
+def use_boxes(path: Path) -> None:
+    boxes.read(path).people("a.jpg", SIZE)
+
+
+def use_prompts(path: Path) -> None:
+    given = prompts.read_file(path).prompts("a.jpg", SIZE) or []
+    for k, prompt in enumerate(given):
+        prompts.check(prompt, SIZE, f"person {k}")
+
+
+def use_result(path: Path) -> None:
+    export.results.load(path, body.load("anny24"))
+
+
+def spoilt_rle(data: bytes, draw: random.Random) -> bytes:
+    return json.dumps(misshapen(json.loads(data), draw)).encode("utf-8", "surrogatepass")
+
+
+TARGETS = {
+    "pickles": Target(".pkl", pickled, damaged, read_pickle),
+    "pickle programs": Target(".pkl", lambda: [b""], pickle_program, read_pickle),
+    "npy": Target(".npy", numpy_files, damaged, read_npy),
+    "npz": Target(".npz", archives, damaged, use_npz),
+    "MATLAB": Target(".mat", matlab_files, damaged, read_mat),
+    "pictures": Target(".jpg", pictures, damaged, frames.read_picture),
+    "videos": Target(".mp4", videos, damaged, lambda path: list(frames.read_video(path))),
+    "segmentations": Target(
+        ".json",
+        as_json(POLYGON, RUNS, rle.encode(np.eye(40, 60, dtype=bool))),
+        spoilt_rle,
+        use_rle,
+    ),
+    "boxes": Target(".json", as_json(COCO), spoilt_json, use_boxes),
+    "prompts": Target(".json", as_json(COCO, PROMPTS), spoilt_json, use_prompts),
+    "masks": Target(
+        ".json",
+        as_json([POLYGON], [RUNS]),
+        spoilt_json,
+        lambda path: mask_files.read(path, SIZE),
+    ),
+    "mask pictures": Target(".png", labels, damaged, lambda path: mask_files.read(path, SIZE)),
+    "mask arrays": Target(
+        ".npy",
+        lambda: [saved(lambda s: np.save(s, np.eye(40, 60, dtype=bool)))],
+        damaged,
+        lambda path: mask_files.read(path, SIZE),
+    ),
+    "results": Target(".json", results, spoilt_json, use_result),
+    "bodies": Target(".pkl", bodies, spoilt_body, use_our_body),
+}  # fmt: skip
+
+
+@contextmanager
+def patience() -> Iterator[None]:
+    """Ends a case that hangs (only where alarms can be had: in the main thread, not on Windows)."""
+    if (
+        not hasattr(signal, "setitimer")
+        or threading.current_thread() is not threading.main_thread()
+    ):
+        yield
+        return
+
+    def give_up(*_: Any) -> None:
+        raise TimeoutError(f"it went on for {PATIENCE} seconds")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def memory() -> int:
+    """The most memory this process has ever had, in bytes."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", TARGETS)
+def test_bad_files_are_read_or_refused_in_words(name, tmp_path, monkeypatch):
+    target, draw = TARGETS[name], random.Random(f"{name} {SEED}")
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / f"case{target.suffix}"
+    seeds, before = target.seeds(), memory()
+    for seed in seeds:
+        path.write_bytes(seed)
+        with suppress(PymafsamError if name == "pickle programs" else ()):
+            read = target.use(path)  # a good file is read; refused are only what asks to run
+            del read
+    for case in range(CASES):
+        path.write_bytes(target.spoil(draw.choice(seeds), draw))
+        try:
+            with patience(), suppress(PymafsamError):
+                target.use(path)
+        except Exception as error:
+            kept = (
+                Path(os.environ.get("PYMAFSAM_FUZZ_KEEP", tmp_path)) / f"{name}-{case}{path.suffix}"
+            )
+            kept.write_bytes(path.read_bytes())
+            pytest.fail(f"case {case}, kept as {kept}: {type(error).__name__}: {error}")
+    assert memory() - before < MEMORY
