@@ -42,6 +42,8 @@ class Fit:
     """The embedded body, or the path of an SMPL file of yours."""
     error: float = 0.04
     """Fits further from the annotation (mean, share of the joints' box's diagonal) are invalid."""
+    energy: float = 600.0
+    """Fits that leave more energy are invalid: annotation, network and outline disagree."""
     joints: int = 6
     """Rows with fewer annotated joints are left alone."""
     limit: int | None = None
@@ -76,17 +78,16 @@ class Fit:
         """The fit and the landmark network these options mean."""
         from pymafsam import body
         from pymafsam.cli.fetch import showing_downloads
-        from pymafsam.data.pseudo import Fitter, Limits, landmark_network
+        from pymafsam.data.pseudo import Fitter, landmark_network
         from pymafsam.fitting.annotated import AnnotatedFit
 
         with showing_downloads():
             network = landmark_network()
-        limits = Limits(error=self.error, joints=self.joints)
         return Fitter(
             fit=AnnotatedFit(body.load(self.body)),
             network=network,
             images=self.images,
-            limits=limits,
+            least=self.joints,
         )
 
     def settings(self, table: "Rows") -> dict[str, str]:
@@ -98,7 +99,6 @@ class Fit:
             "table": names,
             "images": str(self.images),
             "body": self.body,
-            "error": str(self.error),
             "joints": str(self.joints),
         }
 
@@ -109,17 +109,20 @@ class Fit:
         from pymafsam.data import pseudo, rows
         from pymafsam.files.atomic import writing
 
+        limits = pseudo.Limits(error=self.error, energy=self.energy)
+        reasons = [limits.against(one) for one in found]
         rows.write(
-            pseudo.learnt(table, found),
+            pseudo.learnt(table, found, limits),
             self.out,
             fit_error=np.array([one.error for one in found]),
             fit_energy=np.array([one.energy for one in found]),
             fit_reading=np.array([one.reading for one in found]),
         )
-        figures = summary(found)
-        failed = {str(table.image[k]): one.reason for k, one in enumerate(found) if one.reason}
+        figures = summary(found, reasons)
+        rejected = {str(table.image[k]): reason for k, reason in enumerate(reasons) if reason}
         with writing(self.out.with_suffix(".json")) as path:
-            content = {"settings": self.settings(table), **figures, "not_valid": failed}
+            settings = self.settings(table) | {"error": self.error, "energy": self.energy}
+            content = {"settings": settings, **figures, "not_valid": rejected}
             path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         self.draw(fitter.fit.model)
         print_summary(figures, self.out)
@@ -144,12 +147,13 @@ class Fit:
                 Image.fromarray(drawn).save(path)
 
 
-def summary(found: "Sequence[PseudoTruth]") -> dict:
+def summary(found: "Sequence[PseudoTruth]", reasons: Sequence[str]) -> dict:
     """Counts, mean errors and their histogram (shares of the diagonal, steps of half a percent)."""
     import numpy as np
 
     errors = np.array([one.error for one in found])
-    valid = np.array([one.valid for one in found])
+    valid = np.array([not reason for reason in reasons])
+    judged = zip(found, reasons, strict=True)
     fitted = np.isfinite(errors)
     edges = np.arange(0, 0.1001, 0.005)
     counts, _ = np.histogram(np.minimum(errors[fitted], 0.0999), edges)
@@ -159,9 +163,15 @@ def summary(found: "Sequence[PseudoTruth]") -> dict:
         "valid": int(valid.sum()),
         "mean_error_of_valid": round(float(errors[valid].mean()), 5) if valid.any() else None,
         "error_10_50_90": [round(float(q), 5) for q in quantiles] if fitted.any() else None,
-        "readings": dict(Counter(one.reading for one in found if one.valid)),
+        "readings": dict(Counter(one.reading for one, bad in judged if not bad)),
+        "reasons": dict(Counter(shortened(reason) for reason in reasons if reason)),
         "histogram": {f"{low:.3f}": int(n) for low, n in zip(edges, counts, strict=False)},
     }
+
+
+def shortened(reason: str) -> str:
+    """A reason without what is a single row's own (the name of its picture)."""
+    return "the picture cannot be read" if "/" in reason else reason
 
 
 def print_summary(figures: dict, out: Path) -> None:
@@ -172,3 +182,5 @@ def print_summary(figures: dict, out: Path) -> None:
         print(f"mean 2D error of the valid: {figures['mean_error_of_valid']:.2%} of the diagonal")
     for reading, count in figures["readings"].items():
         print(f"  {reading}: {count:,}")
+    for reason, count in figures["reasons"].items():
+        print(f"  not valid: {reason}: {count:,}")

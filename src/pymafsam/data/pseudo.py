@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from pymafsam.data.prepare.boxes import around
 from pymafsam.data.rows import UNKNOWN, Row, Rows
@@ -50,26 +50,12 @@ DIGITS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """When a fit is good enough to be learnt from.
-
-    ``error``: mean distance to the annotation, as a share of the diagonal of the annotated
-    joints' box. ``joints``: annotated ones, at least. ``beta``: the largest coefficient of shape.
-    ``nearest``: metres from the camera.
-    """
-
-    error: float = 0.04
-    joints: int = 6
-    beta: float = 4.0
-    nearest: float = 0.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PseudoTruth:
     """What was found for a row; plain values, as they stand in the journal.
 
-    ``error`` is a share of the joints' box's diagonal. ``reason``: why it is not to be learnt
-    from; empty when it is.
+    ``error`` is the mean distance to the annotation, a share of the diagonal of the annotated
+    joints' box; ``energy`` what the fit is left with. ``failed``: why there is no body; empty
+    when there is one.
     """
 
     pose: tuple[float, ...] = ()
@@ -81,12 +67,36 @@ class PseudoTruth:
     error: float = float("nan")
     energy: float = float("nan")
     reading: str = "as annotated"
-    reason: str = ""
+    failed: str = ""
 
-    @property
-    def valid(self) -> bool:
-        """Whether it is to be learnt from."""
-        return not self.reason
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """When a fit is good enough to be learnt from.
+
+    ``energy``: beyond it some of the evidence (limbs, metres, outline) was given up; of the worst
+    sixteen of 850 fits to LSP-Extended, all above 880, two were plausible. ``beta``: the largest
+    coefficient of shape. ``nearest``: metres from the camera.
+    """
+
+    error: float = 0.04
+    energy: float = 600.0
+    beta: float = 4.0
+    nearest: float = 0.5
+
+    def against(self, found: PseudoTruth) -> str:
+        """Why a row is not to be learnt from; empty when it is."""
+        if found.failed:
+            return found.failed
+        if not found.error <= self.error:
+            return f"further than {self.error:.0%} of the diagonal from the annotation"
+        if not found.energy <= self.energy:
+            return f"an energy above {self.energy:g}: parts of the evidence contradict one another"
+        if max(map(abs, found.betas)) > self.beta:
+            return f"a shape coefficient beyond {self.beta:g}"
+        if found.translation[2] < self.nearest:
+            return f"nearer to the camera than {self.nearest:g} m"
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +117,7 @@ class Fitter:
     fit: AnnotatedFit
     network: Run
     images: Path
-    limits: Limits
+    least: int = 6  # annotated joints
 
     def run(self, rows: Rows, journal: Journal) -> Iterator[tuple[int, PseudoTruth]]:
         """Every row that the journal has not, with what was found; noted in it group by group."""
@@ -125,11 +135,11 @@ class Fitter:
             try:
                 seen.append(self.look(index, rows[index]))
             except PymafsamError as error:
-                found[index] = PseudoTruth(reason=str(error).splitlines()[0])
+                found[index] = PseudoTruth(failed=str(error).splitlines()[0])
         if seen:
             people, masks, cameras = zip(*((s.person, s.mask, s.camera) for s in seen), strict=True)
             for one, fitted in zip(seen, self.fit.fit(people, masks, cameras), strict=True):
-                found[one.index] = self.judged(one, fitted)
+                found[one.index] = truth_of(one, fitted)
         return [(index, found[index]) for index in chosen]
 
     def look(self, index: int, row: Row) -> Seen:
@@ -137,8 +147,8 @@ class Fitter:
         clicked = clicked_of(row)
         box = around(clicked)
         known = int((clicked[:, 2] > 0).sum())
-        if box is None or known < self.limits.joints:
-            raise BadInput(f"only {known} joints are annotated, {self.limits.joints} are wanted")
+        if box is None or known < self.least:
+            raise BadInput(f"only {known} joints are annotated, {self.least} are wanted")
         frame = read_picture(self.images / row.image)
         within = _with_room(box, frame.size)
         window = window_of(clicked, within) or around_box(within, BOX_MARGIN)
@@ -152,35 +162,20 @@ class Fitter:
             diagonal=float(np.linalg.norm(box[2:] - box[:2])),
         )
 
-    def judged(self, seen: Seen, fitted: Fitted) -> PseudoTruth:
-        """The fit as plain values, with what speaks against it."""
-        error = float(np.nanmean(fitted.errors)) / seen.diagonal
-        pose = rotation.to_axis_angle(fitted.rotations).ravel()
-        return PseudoTruth(
-            pose=_plain(pose),
-            betas=_plain(fitted.betas),
-            translation=_plain(fitted.translation),
-            focal=round(seen.camera.focal, DIGITS),
-            size=seen.camera.size,
-            mask="" if seen.mask is None else rle.encode(seen.mask.inside)["counts"],
-            error=round(error, DIGITS),
-            energy=round(fitted.energy, 2),
-            reading=fitted.reading,
-            reason=self.against(error, fitted),
-        )
 
-    def against(self, error: float, fitted: Fitted) -> str:
-        """Why a fit is not good enough; empty when it is."""
-        limits = self.limits
-        if not np.isfinite(fitted.energy):
-            return "the fit did not converge"
-        if error > limits.error:
-            return f"further than {limits.error:.0%} of the diagonal from the annotation"
-        if np.abs(fitted.betas).max() > limits.beta:
-            return f"a shape coefficient beyond {limits.beta:g}"
-        if fitted.translation[2] < limits.nearest:
-            return f"nearer to the camera than {limits.nearest:g} m"
-        return ""
+def truth_of(seen: Seen, fitted: Fitted) -> PseudoTruth:
+    """A fit as plain values."""
+    return PseudoTruth(
+        pose=_plain(rotation.to_axis_angle(fitted.rotations).ravel()),
+        betas=_plain(fitted.betas),
+        translation=_plain(fitted.translation),
+        focal=round(seen.camera.focal, DIGITS),
+        size=seen.camera.size,
+        mask="" if seen.mask is None else rle.encode(seen.mask.inside)["counts"],
+        error=round(float(np.nanmean(fitted.errors)) / seen.diagonal, DIGITS),
+        energy=round(fitted.energy, 2),
+        reading=fitted.reading,
+    )
 
 
 def landmark_network() -> Run:
@@ -263,37 +258,41 @@ def from_journal(value: Mapping[str, Any]) -> PseudoTruth:
     return PseudoTruth(**named)
 
 
-def learnt(rows: Rows, found: Sequence[PseudoTruth]) -> Rows:
-    """The rows with pose, betas, camera and mask of what was found, to be learnt from where valid.
+def learnt(rows: Rows, found: Sequence[PseudoTruth], limits: Limits) -> Rows:
+    """The rows with pose, betas, camera and mask of what was found, to be learnt from where that
+    is within the limits.
 
     Where an annotation had its sides exchanged, its joints are put right as well.
     """
+    valid = np.array([not limits.against(one) for one in found])
     width = max((len(one.betas) for one in found), default=0)
     if not width:
         raise BadInput("No row could be fitted; the report says why, row by row.")
     filled = lambda values, count: values or (UNKNOWN_VALUE,) * count  # noqa: E731
     return replace(
         rows,
-        keypoints=_put_right(rows, found),
+        keypoints=_put_right(rows, found, valid),
         pose=np.array([one.pose or (0.0,) * 72 for one in found]),
         betas=np.array([one.betas or (0.0,) * width for one in found]),
         translation=np.array([filled(one.translation, 3) for one in found]),
         focal=np.array([one.focal for one in found]),
         size=np.array([one.size for one in found]),
         mask=np.array([one.mask for one in found]),
-        has_smpl=np.array([one.valid for one in found]),
+        has_smpl=valid,
     )
 
 
 UNKNOWN_VALUE: float = UNKNOWN["translation"]
 
 
-def _put_right(rows: Rows, found: Iterable[PseudoTruth]) -> np.ndarray | None:
+def _put_right(
+    rows: Rows, found: Iterable[PseudoTruth], valid: Bool[np.ndarray, "rows"]
+) -> np.ndarray | None:
     if rows.keypoints is None:
         return None
     out, names = rows.keypoints.copy(), list(map(str, joints.J24))
-    for keypoints, one in zip(out, found, strict=True):
-        for part in READINGS[one.reading] if one.valid else ():
+    for keypoints, one, good in zip(out, found, valid, strict=True):
+        for part in READINGS[one.reading] if good else ():
             pair = [names.index(f"{side}_{part}") for side in ("left", "right")]
             keypoints[pair] = keypoints[pair[::-1]]
     return out

@@ -52,7 +52,7 @@ def fitter(fit, tmp_path) -> Fitter:
     for name in "abc":
         Image.new("RGB", (100, 200), (90, 120, 90)).save(tmp_path / f"{name}.png")
     (tmp_path / "broken.png").write_bytes(b"nonsense")
-    return Fitter(fit=fit, network=unsure, images=tmp_path, limits=Limits())
+    return Fitter(fit=fit, network=unsure, images=tmp_path)
 
 
 def rows_of(*people: tuple[str, np.ndarray]) -> Rows:
@@ -79,13 +79,12 @@ def test_rows_that_cannot_be_fitted_are_named_and_the_rest_goes_on(fitter, tmp_p
         ("c.png", np.zeros((24, 3))),
     )
     found = run(fitter, rows, tmp_path / "journal")
-    assert [one.valid for one in found] == [True, False, False, False, False]
-    assert "absent.png" in found[1].reason
-    assert "broken.png" in found[2].reason
-    assert found[3].reason == "only 3 joints are annotated, 6 are wanted"
-    assert found[4].reason == "only 0 joints are annotated, 6 are wanted"
+    assert "absent.png" in found[1].failed
+    assert "broken.png" in found[2].failed
+    assert found[3].failed == "only 3 joints are annotated, 6 are wanted"
+    assert found[4].failed == "only 0 joints are annotated, 6 are wanted"
     assert found[0].error < 0.02
-    learnt = pseudo.learnt(rows, found)
+    learnt = pseudo.learnt(rows, found, Limits())
     assert [learnt[k].has_smpl for k in range(5)] == [True, False, False, False, False]
     assert learnt[0].size == (100, 200)
     assert learnt.counts()["smpl"] == 1
@@ -117,10 +116,11 @@ def test_other_settings_start_afresh(tmp_path):
 def test_fits_too_far_from_the_annotation_are_not_learnt_from(fitter, tmp_path):
     keypoints = standing()
     keypoints[J24.index("left_ankle"), :2] = [95, 5]  # above the head
-    strict = replace(fitter, limits=Limits(error=0.01))
-    (found,) = run(strict, rows_of(("a.png", keypoints)), tmp_path / "journal")
-    assert found.reason == "further than 1% of the diagonal from the annotation"
-    assert found.pose
+    (found,) = run(fitter, rows_of(("a.png", keypoints)), tmp_path / "journal")
+    assert not found.failed
+    strict = Limits(error=0.01)
+    assert strict.against(found) == "further than 1% of the diagonal from the annotation"
+    assert "energy" in Limits(error=1.0, energy=found.energy / 2).against(found)
 
 
 def test_what_is_noted_comes_back_as_it_was(fitter):
@@ -132,8 +132,15 @@ def test_what_is_noted_comes_back_as_it_was(fitter):
 
 def test_exchanged_sides_are_put_right_in_the_annotation():
     rows = rows_of(("a.png", standing()))
-    one = PseudoTruth(pose=(0.0,) * 72, betas=(0.0,) * 10, reading="legs exchanged")
-    put_right = pseudo.learnt(rows, [one])[0].keypoints
+    one = PseudoTruth(
+        pose=(0.0,) * 72,
+        betas=(0.0,) * 10,
+        translation=(0.0, 0.0, 3.0),
+        error=0.0,
+        energy=0.0,
+        reading="legs exchanged",
+    )
+    put_right = pseudo.learnt(rows, [one], Limits())[0].keypoints
     assert put_right[J24.index("left_knee"), :2].tolist() == list(STANDING["right_knee"])
     assert put_right[J24.index("left_elbow"), :2].tolist() == list(STANDING["left_elbow"])
 
@@ -163,7 +170,7 @@ def test_sheets_show_the_best_the_median_and_the_worst():
 
 def test_sheets_can_do_without_photographs(fitter, tmp_path):
     rows = rows_of(("a.png", standing()))
-    learnt = pseudo.learnt(rows, run(fitter, rows, tmp_path / "journal"))
+    learnt = pseudo.learnt(rows, run(fitter, rows, tmp_path / "journal"), Limits())
     model = fitter.fit.model
     drawn = sheet.contact_sheet(model, learnt, [0], None)
     assert drawn.shape[2] == 3
