@@ -1,11 +1,6 @@
-"""Videos end to end: films with sound, motions, and runs that were killed and go on."""
+"""Videos end to end: films with sound, everybody's motion, who is meant."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import av
@@ -48,7 +43,7 @@ def frames_of(path):
 
 
 def test_a_video_becomes_films_with_its_times_and_sound_and_everybodys_motion(run, tmp_path):
-    clip = write_video(tmp_path / "clip.mp4", 12)
+    clip = write_video(tmp_path / "clip.mp4", 6)
     out = tmp_path / "out"
     code, _, err = run("reconstruct", clip, "--out", out, *QUICK)
     assert code == 0, err
@@ -65,13 +60,13 @@ def test_a_video_becomes_films_with_its_times_and_sound_and_everybodys_motion(ru
     assert made.read(out / "clip_side.mp4").maker == "reconstruct"
     (motion,) = load(out / "clip.npz").motions
     assert motion.track == 1
-    assert motion.frames.tolist() == list(range(12))
+    assert motion.frames.tolist() == list(range(6))
     assert (motion.betas == motion.betas[0]).all()
     content = json.loads((out / "clip.json").read_text())
     assert content["format"] == "pymafsam-sequence/1"
     (track,) = content["tracks"]
-    assert np.array(track["pose"]).shape == (12, 24, 3)
-    assert track["filled"] == [0] * 12
+    assert np.array(track["pose"]).shape == (6, 24, 3)
+    assert track["filled"] == [0] * 6
     # The person is drawn: where they stand the film differs from the video.
     x0, y0, x1, y1 = motion.boxes[5].astype(int)
     change = np.abs(overlay[5].pixels.astype(int) - original[5].pixels)
@@ -89,37 +84,6 @@ def test_every_frame_has_its_own_files_on_request(run, tmp_path):
         assert content["people"][0]["track"] == 1
 
 
-def test_one_frame_is_a_video_too(run, tmp_path):
-    clip = write_video(tmp_path / "clip.mp4", 1, sound=False)
-    code, _, err = run("reconstruct", clip, "--out", tmp_path / "o", *QUICK)
-    assert code == 0, err
-    assert len(frames_of(tmp_path / "o" / "clip_overlay.mp4")) == 1
-
-
-def test_a_damaged_frame_is_named_and_bridged(run, tmp_path):
-    clip = write_video(tmp_path / "clip.mp4", 14, sound=False)
-    content = bytearray(clip.read_bytes())
-    with av.open(str(clip)) as container:
-        packets = [p for p in container.demux(video=0) if p.pos is not None and p.size]
-    spoilt = packets[6]
-    content[spoilt.pos : spoilt.pos + spoilt.size] = bytes(spoilt.size)
-    clip.write_bytes(content)
-    code, _, err = run("reconstruct", clip, "--out", tmp_path / "o", "--save", "npz", *QUICK)
-    assert code in (0, 1), err
-    (motion,) = load(tmp_path / "o" / "clip.npz").motions
-    assert len(motion.frames) >= 12
-    if code == 1:
-        assert "clip.mp4, frame 7" in err
-
-
-def test_a_track_that_is_not_there_is_an_error_that_names_those_that_are(run, tmp_path):
-    clip = write_video(tmp_path / "clip.mp4", 2, sound=False)
-    options = ["--save", "npz", "--track", "7", *QUICK]
-    code, _, err = run("reconstruct", clip, "--out", tmp_path / "o", *options)
-    assert code == 1
-    assert "1 (2 frames)" in err
-
-
 def test_a_prompt_on_one_frame_says_who_is_followed(run, tmp_path):
     clip = write_video(tmp_path / "clip.mp4", 8, sound=False)
     said = tmp_path / "who.json"
@@ -132,24 +96,3 @@ def test_a_prompt_on_one_frame_says_who_is_followed(run, tmp_path):
     assert code == 0, err
     (motion,) = load(tmp_path / "o" / "clip.npz").motions
     assert motion.frames.tolist() == list(range(8))
-
-
-def test_a_killed_run_goes_on_to_the_same_bytes(run, tmp_path):
-    clip = write_video(tmp_path / "clip.mp4", 60)
-    code, _, err = run("reconstruct", clip, "--out", tmp_path / "whole", *QUICK)
-    assert code == 0, err
-    out = tmp_path / "killed"
-    command = [sys.executable, "-m", "pymafsam.cli", "reconstruct", str(clip), "--out", str(out)]
-    killed = subprocess.Popen([*command, *QUICK], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 240
-    while not (out / "clip.work" / "looks-000000.npz").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    os.kill(killed.pid, signal.SIGKILL)
-    killed.wait()
-    assert (out / "clip.work").is_dir()
-    code, _, err = run("reconstruct", clip, "--out", out, *QUICK)
-    assert code == 0, err
-    names = sorted(path.name for path in (tmp_path / "whole").iterdir())
-    assert names == sorted(path.name for path in out.iterdir())
-    for name in names:
-        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name

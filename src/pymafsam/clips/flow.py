@@ -1,11 +1,10 @@
 """A video from end to end: look at it, follow everybody, make motions, films and numbers."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Protocol
 
 from pymafsam import export
 from pymafsam.clips.ahead import ahead
@@ -32,12 +31,8 @@ MAKER = export.MAKER
 FILMS = {"picture": "overlay", "side": "side"}  # formats that become films
 
 
-class Progress(Protocol):
-    """Who is told how far a stage is."""
-
-    def __call__(self, stage: str, done: int, total: int, /) -> None:
-        """``done`` of ``total`` frames have passed the stage."""
-        ...
+# Told how far a stage is: its name, and how many of how many frames (tracks) have passed it.
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

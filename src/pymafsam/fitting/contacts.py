@@ -46,9 +46,14 @@ def standing(
 def _speed(
     place: Float[np.ndarray, "frames 2"], seconds: Float[np.ndarray, "frames"]
 ) -> Float[np.ndarray, "frames"]:
-    """Pixels per second at every frame, by a straight line through those around it."""
+    """Pixels per second at every frame, by a straight line through those around it.
+
+    At the ends the line reaches as far as elsewhere, to one side.
+    """
     speeds = np.empty(len(seconds))
-    for k, now in enumerate(seconds):
+    first, last = seconds[0] + OVER / 2, seconds[-1] - OVER / 2
+    middle = np.maximum(np.minimum(seconds, max(first, last)), min(first, last))
+    for k, now in enumerate(middle):
         near = np.abs(seconds - now) <= OVER / 2 + 1e-6
         times = seconds[near] - seconds[near].mean()
         spread = float(times @ times)

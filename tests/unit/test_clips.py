@@ -1,0 +1,262 @@
+"""The flow of a video with a detector and a fit that cost nothing: what breaks, what goes on."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from pymafsam import body as bodies
+from pymafsam.body import place
+from pymafsam.clips import Clip, ClipOptions, film, flow, reconstruct, shelf
+from pymafsam.clips.ahead import ahead
+from pymafsam.clips.following import Wanted
+from pymafsam.errors import BadInput
+from pymafsam.export.sequence import load
+from pymafsam.files import made, video
+from pymafsam.geometry.boxes import bounds
+from pymafsam.masks.plain import load_none
+from pymafsam.observe import Observer
+from pymafsam.pipeline import Reconstructor
+from pymafsam.records import Person, Pose, Prompt, Request
+
+RED, SIZE = (200, 30, 30), (96, 64)
+SHAPE = [(0.5, 0.05), *[(0.4 + 0.2 * (k % 2), 0.06 + 0.055 * k) for k in range(16)]]
+
+
+class RedPeople:
+    """Everything red and upright is a person, with keypoints at fixed shares of the box."""
+
+    def find(self, pixels):
+        red = (pixels[..., 0].astype(int) - pixels[..., 1] > 90).astype(np.uint8)
+        people = []
+        columns = np.flatnonzero(red.any(axis=0))
+        for part in np.split(columns, np.flatnonzero(np.diff(columns) > 2) + 1):
+            if len(part) > 4:
+                inside = np.zeros(red.shape, bool)
+                inside[:, part] = red[:, part]
+                people.append(Person(box=bounds(inside), score=0.9))
+        return people
+
+    def describe(self, pixels, people):
+        return [self._described(person) for person in people]
+
+    def _described(self, person):
+        low, size = person.box[:2], person.box[2:] - person.box[:2]
+        points = low + np.array(SHAPE) * size
+        keypoints = np.column_stack([points, np.full(17, 0.9)])
+        return replace(person, keypoints=keypoints, layout="coco17", keypoint_score=0.9)
+
+
+class Upright:
+    """Everybody stands upright, as far away as they are high in the picture."""
+
+    needs = frozenset({"keypoints"})
+
+    def __init__(self, model):
+        self.model = model
+        rotations = np.tile(np.eye(3), (24, 1, 1))
+        rotations[0] = np.diag([1.0, -1.0, -1.0])
+        self.pose = Pose(rotations=rotations, betas=np.zeros(10))
+
+    def estimate(self, observations, start=None):
+        for seen in observations:
+            yield [self._body(person, seen.camera) for person in seen.people]
+
+    def _body(self, person, camera):
+        x0, y0, x1, y1 = person.box
+        depth = camera.focal * 1.7 / max(y1 - y0, 1)
+        middle = np.array([(x0 + x1) / 2, (y0 + y1) / 2]) - camera.centre
+        where = np.array([*(middle * depth / camera.focal), depth])
+        return place(self.model, self.pose, where, camera, person, 0.8, None)
+
+
+@pytest.fixture(scope="module")
+def reconstructor():
+    model = bodies.load("anny24")
+    observer = Observer(detector=RedPeople(), segmenter=load_none())
+    return Reconstructor(model=model, observer=observer, estimator=Upright(model))
+
+
+@pytest.fixture(autouse=True)
+def short_chunks(monkeypatch):
+    for module in (shelf, flow, film):
+        monkeypatch.setattr(module, "CHUNK", 4)
+
+
+def picture(k, people=1):
+    pixels = np.full((SIZE[1], SIZE[0], 3), 110, np.uint8)
+    pixels[::8] = 140
+    for person in range(people):
+        x = 10 + 2 * k + 45 * person
+        pixels[12:52, x : x + 12] = RED
+    return pixels
+
+
+def write(path, frames, *, people=1, times=None, tone=False):
+    """A video of red people who walk to the right, at 10 frames a second or at ``times``."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height = SIZE
+        stream.pix_fmt, stream.bit_rate = "yuv420p", 2_000_000
+        stream.codec_context.time_base = Fraction(1, 1000)
+        audio = container.add_stream("aac", rate=16_000, layout="mono") if tone else None
+        for k in range(frames):
+            frame = av.VideoFrame.from_ndarray(picture(k, people), format="rgb24")
+            frame.time_base = Fraction(1, 1000)
+            frame.pts = round(1000 * (k / 10 if times is None else times[k]))
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+        if audio is not None:
+            wave = np.sin(np.arange(1600 * frames) / 9).astype(np.float32)[None]
+            sound = av.AudioFrame.from_ndarray(wave, format="fltp", layout="mono")
+            sound.sample_rate = 16_000
+            container.mux(audio.encode(sound))
+            container.mux(audio.encode())
+    return path
+
+
+def clip(path, out, reconstructor, **options):
+    chosen = {"formats": ("npz",), "smooth": False, "with_masks": False, **options}
+    return Clip(
+        path=path,
+        name=path.name,
+        stem=path.stem,
+        out=out,
+        reconstructor=reconstructor,
+        options=ClipOptions(**chosen),
+        ask=lambda frame: Request(frame=frame),
+    )
+
+
+def run(path, out, reconstructor, progress=None, **options):
+    job = clip(path, out, reconstructor, **options)
+    telling = {} if progress is None else {"progress": progress}
+    return reconstruct(job, made.origin(path, {}), **telling)
+
+
+FILMS = {"formats": ("picture", "side", "json", "npz")}
+
+
+def test_films_keep_size_times_and_sound(tmp_path, reconstructor):
+    times = [0.0, 0.1, 0.15, 0.4, 0.5, 0.9]
+    path = write(tmp_path / "walk.mp4", 6, times=times, tone=True)
+    report = run(path, tmp_path, reconstructor, **FILMS)
+    assert (report.frames, report.people, report.broken) == (6, 1, {})
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "walk.json",
+        "walk.mp4",
+        "walk.npz",
+        "walk_overlay.mp4",
+        "walk_side.mp4",
+    ]
+    frames = list(video.frames(tmp_path / "walk_overlay.mp4", "walk", pytest.fail))
+    assert [frame.seconds for frame in frames] == pytest.approx(times, abs=1e-3)
+    assert frames[0].size == SIZE
+    assert video.facts(tmp_path / "walk_side.mp4").has_sound
+    assert load(tmp_path / "walk.npz").seconds == pytest.approx(times, abs=1e-3)
+
+
+@pytest.mark.parametrize("stop", [("look", 6), ("draw", 3), ("draw", 7)])
+def test_an_interrupted_run_goes_on_to_the_same_bytes(tmp_path, reconstructor, stop):
+    path = write(tmp_path / "walk.mp4", 9, tone=True)
+
+    def interrupt(stage, done, total):
+        if (stage, done) == stop:
+            raise KeyboardInterrupt
+
+    run(path, tmp_path / "whole", reconstructor, **FILMS)
+    with pytest.raises(KeyboardInterrupt):
+        run(path, tmp_path / "broken", reconstructor, interrupt, **FILMS)
+    assert (tmp_path / "broken" / "walk.work").is_dir()
+    run(path, tmp_path / "broken", reconstructor, **FILMS)
+    whole = {p.name: p.read_bytes() for p in (tmp_path / "whole").iterdir()}
+    assert whole == {p.name: p.read_bytes() for p in (tmp_path / "broken").iterdir()}
+
+
+def test_what_was_made_otherwise_is_not_gone_on_with(tmp_path, reconstructor):
+    path = write(tmp_path / "walk.mp4", 9)
+
+    def interrupt(stage, done, total):
+        if stage == "draw":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(path, tmp_path / "o", reconstructor, interrupt, **FILMS)
+    run(path, tmp_path / "o", reconstructor, every=3)
+    run(path, tmp_path / "p", reconstructor, every=3)
+    assert (tmp_path / "o" / "walk.npz").read_bytes() == (tmp_path / "p" / "walk.npz").read_bytes()
+
+
+def test_a_damaged_frame_is_named_and_bridged(tmp_path, reconstructor):
+    path = write(tmp_path / "walk.mp4", 9)
+    with av.open(str(path)) as container:
+        packet = [p for p in container.demux(video=0) if p.size][4]
+        where, size = packet.pos, packet.size
+    content = bytearray(path.read_bytes())
+    content[where : where + size] = b"\xff" * size
+    path.write_bytes(content)
+    report = run(path, tmp_path / "o", reconstructor)
+    (motion,) = load(tmp_path / "o" / "walk.npz").motions
+    assert len(motion.frames) >= 8
+    assert report.broken or len(motion.frames) == 9
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_the_shortest_videos_are_videos(tmp_path, reconstructor, frames):
+    path = write(tmp_path / "walk.mp4", frames)
+    report = run(path, tmp_path / "o", reconstructor, **{**FILMS, "smooth": True})
+    assert report.frames == frames
+    assert len(list(video.frames(tmp_path / "o" / "walk_side.mp4", "walk", pytest.fail))) == frames
+
+
+def test_nobody_in_a_video_is_no_failure(tmp_path, reconstructor):
+    path = write(tmp_path / "empty.mp4", 3, people=0)
+    report = run(path, tmp_path / "o", reconstructor, **FILMS)
+    assert report.people == 0
+    assert load(tmp_path / "o" / "empty.npz").motions == ()
+
+
+def test_of_two_people_the_one_meant_is_kept(tmp_path, reconstructor):
+    path = write(tmp_path / "walk.mp4", 7, people=2)
+    everybody = clip(path, tmp_path / "all", reconstructor)
+    assert reconstruct(everybody, made.origin(path, {})).people == 2
+    second = {"wanted": Wanted(tracks=(2,))}
+    run(path, tmp_path / "one", reconstructor, **second)
+    (motion,) = load(tmp_path / "one" / "walk.npz").motions
+    assert motion.track == 2
+    with pytest.raises(BadInput, match=r"1 \(7 frames\), 2 \(7 frames\)"):
+        run(path, tmp_path / "none", reconstructor, wanted=Wanted(tracks=(5,)))
+
+    def ask(frame):
+        box = np.array([10.0 + 45 + 6, 12, 10 + 45 + 18, 52])
+        return Request(frame=frame, prompts=(Prompt(box=box),) if frame.index == 3 else None)
+
+    said = replace(clip(path, tmp_path / "said", reconstructor), ask=ask)
+    reconstruct(said, made.origin(path, {}))
+    (motion,) = load(tmp_path / "said" / "walk.npz").motions
+    assert motion.frames.tolist() == list(range(7))
+    assert motion.boxes[3, 0] == pytest.approx(61, abs=3)
+
+
+def test_bodies_between_looks_are_bridged_and_not_called_filled(tmp_path, reconstructor):
+    path = write(tmp_path / "walk.mp4", 9)
+    run(path, tmp_path / "o", reconstructor, every=4)
+    (motion,) = load(tmp_path / "o" / "walk.npz").motions
+    assert motion.frames.tolist() == list(range(9))
+    assert not motion.filled.any()
+    assert np.diff(motion.translation[:, 0]).min() > 0
+
+
+def test_a_stage_ahead_gives_the_same_and_tells_its_error():
+    assert list(ahead(range(20), 3)) == list(range(20))
+
+    def breaks():
+        yield 1
+        raise BadInput("no more")
+
+    taken = ahead(breaks())
+    assert next(taken) == 1
+    with pytest.raises(BadInput, match="no more"):
+        next(taken)
