@@ -15,6 +15,7 @@ from pymafsam.geometry.joints import SMPL24, SMPL24_PARENTS
 Vector = Float[np.ndarray, "3"]
 Matrix = Float[np.ndarray, "3 3"]
 Pose = Float[np.ndarray, "24 3 3"]
+Rest = Float[np.ndarray, "24 3"]  # joints of the body at rest, pelvis at the origin
 
 AT = {name: index for index, name in enumerate(SMPL24)}
 # The axis about which a limb bends at rest: knees about x, elbows about -y (left) and y (right).
@@ -35,7 +36,7 @@ class Stance:
     places: Float[np.ndarray, "24 3"]
 
 
-def stance(rest: Float[np.ndarray, "24 3"], pose: Pose) -> Stance:
+def stance(rest: Rest, pose: Pose) -> Stance:
     """The posed skeleton, its pelvis at the origin."""
     turns, places = pose.copy(), np.zeros((24, 3))
     for joint in range(1, 24):
@@ -45,13 +46,13 @@ def stance(rest: Float[np.ndarray, "24 3"], pose: Pose) -> Stance:
     return Stance(turns, places)
 
 
-def rest_joints(model: BodyModel) -> Float[np.ndarray, "24 3"]:
+def rest_joints(model: BodyModel) -> Rest:
     """The average body's joints at rest, pelvis at the origin."""
     return (model.joints_template - model.joints_template[0]).astype(np.float64)
 
 
 def reach(
-    rest: Float[np.ndarray, "24 3"], middle: str, start: Vector, target: Vector, pole: Vector
+    rest: Rest, middle: str, start: Vector, target: Vector, pole: Vector
 ) -> tuple[Matrix, Matrix]:
     """World rotations of a limb's two bones, whose end comes to ``target``.
 

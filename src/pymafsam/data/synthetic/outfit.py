@@ -17,6 +17,7 @@ Colour = Float[np.ndarray, "3"]
 SKIN, SHIRT, TROUSERS, SHOES, HAIR, HAT, INNER, BELT, SOCKS, BEARD, GLOVES = range(11)
 CLOTHS = 11
 WAVES = 7
+BAREFOOT = -1.0  # metres; below the soles
 
 # Linear light; from pale to dark.
 SKINS = np.array(
@@ -163,70 +164,85 @@ HAIRLINE_Z = np.array([-0.06, -0.01, 0.04, 0.085, 0.11, 0.125])
 HAIRLINE_Y = np.array([0.555, 0.585, 0.655, 0.69, 0.705, 0.712])
 
 
+# |x| where sleeves end, y where trousers do: none, short, to the elbow or shin, long.
+SLEEVES = ((0.17, 0.2), (0.25, 0.36), (0.40, 0.58), (0.6, 0.63))
+SLEEVE_SHARES = (0.13, 0.37, 0.12, 0.38)
+TROUSER_LEGS = ((-0.36, -0.14), (-0.46, -0.33), (-0.68, -0.5), (-0.83, -0.76))
+LEG_SHARES = (0.12, 0.2, 0.08, 0.6)
+PATTERNS = (0.6, 0.09, 0.06, 0.07, 0.18)
+UNPATTERNED = [SKIN, HAIR, BEARD, SOCKS, SHOES, BELT]
+
+
 def draw(generator: Generator, *, child: bool) -> Outfit:
     """An outfit. All of it comes from the generator."""
     g = generator
-    skin = _between(SKINS, g) * g.uniform(0.85, 1.15)
-    hair = _between(HAIRS, g) * g.uniform(0.7, 1.3)
     feminine = g.random() < 0.5
-    sleeves = [(0.17, 0.2), (0.25, 0.36), (0.40, 0.58), (0.6, 0.63)]
-    low, high = sleeves[g.choice(4, p=[0.13, 0.37, 0.12, 0.38])]
-    trousers = [(-0.36, -0.14), (-0.46, -0.33), (-0.68, -0.5), (-0.83, -0.76)]
-    leg_low, leg_high = trousers[g.choice(4, p=[0.12, 0.2, 0.08, 0.6])]
+    low, high = SLEEVES[g.choice(4, p=SLEEVE_SHARES)]
+    leg_low, leg_high = TROUSER_LEGS[g.choice(4, p=LEG_SHARES)]
     skirt = g.uniform(-0.72, -0.22) if feminine and g.random() < 0.3 else None
     jacket = high > 0.6 and g.random() < 0.45
-    hem = g.uniform(-0.12, 0.05) if not jacket else g.uniform(-0.2, 0.0)
-    shoe = g.choice([g.uniform(-0.83, -0.79), g.uniform(-0.76, -0.5)], p=[0.88, 0.12])
-    colours, second = _palette(g), _palette(g)
-    colours[SKIN], colours[HAIR] = skin, hair
-    colours[BEARD] = hair * 0.5 + skin * 0.35
-    matching = g.random()
-    if matching < 0.15 or (skirt is not None and matching < 0.5):
-        colours[TROUSERS], second[TROUSERS] = colours[SHIRT], second[SHIRT]  # dresses, overalls
-    if matching > 0.96:  # hardly anything on
-        colours[SHIRT] = skin
-    thickness = np.zeros(CLOTHS)
-    thick = g.uniform(0.012, 0.04) if jacket else 0.003 + g.gamma(2.0, 0.004)
-    thickness[[SHIRT, INNER]] = thick, 0.4 * thick
-    thickness[TROUSERS] = 0.004 + g.gamma(2.0, 0.0055)
-    if matching > 0.96:
-        thickness[SHIRT] = 0.0
-    thickness[SHOES], thickness[SOCKS], thickness[GLOVES] = g.uniform(0.005, 0.013), 0.003, 0.003
-    volume = 0.0 if g.random() < 0.06 else float(np.clip(g.gamma(2.0, 0.011), 0.005, 0.055))
-    thickness[HAIR], thickness[HAT], thickness[BELT] = volume, g.uniform(0.012, 0.03), thick + 0.002
-    thickness[BEARD] = g.uniform(0.002, 0.012)
-    long_hair = g.uniform(0.28, 0.52) if (g.random() < (0.55 if feminine else 0.06)) else None
-    pattern = g.choice(5, CLOTHS, p=[0.6, 0.09, 0.06, 0.07, 0.18])
-    pattern[[SKIN, HAIR, BEARD, SOCKS, SHOES, BELT]] = 0
+    colours, second = _colours(g, one_piece=0.15 if skirt is None else 0.5)
+    thickness = _thickness(g, jacket=jacket)
+    if g.random() < 0.04:  # nothing above the waist
+        colours[SHIRT], thickness[SHIRT] = colours[SKIN], 0.0
+    pattern = g.choice(5, CLOTHS, p=PATTERNS)
+    pattern[UNPATTERNED] = 0
+    low_shoe, boot = g.uniform(-0.83, -0.79), g.uniform(-0.76, -0.5)
+    long_hair = g.random() < (0.55 if feminine else 0.06) and thickness[HAIR] > 0
     return Outfit(
         sleeve=g.uniform(low, high),
         collar=g.uniform(0.47, 0.535),
         vee=g.uniform(0, 0.12) if g.random() < 0.4 else 0.0,
-        hem=hem,
+        hem=g.uniform(-0.2, 0.0) if jacket else g.uniform(-0.12, 0.05),
         leg=g.uniform(leg_low, leg_high) if skirt is None else g.choice([-0.82, -0.13]),
-        shoe=float(shoe) if g.random() > 0.06 else -1.0,
-        sock=float(g.uniform(-0.8, -0.6)) if g.random() < 0.5 else -1.0,
+        shoe=float(g.choice([low_shoe, boot, BAREFOOT], p=[0.83, 0.11, 0.06])),
+        sock=g.uniform(-0.8, -0.6) if g.random() < 0.5 else BAREFOOT,
         skirt=skirt,
         flare=g.uniform(0.0, 0.35),
         open_front=g.uniform(0.02, 0.09) if jacket and g.random() < 0.5 else 0.0,
         belt=g.random() < 0.12,
-        hair=volume,
-        long_hair=long_hair if volume > 0 else None,
+        hair=float(thickness[HAIR]),
+        long_hair=g.uniform(0.28, 0.52) if long_hair else None,
         hat=g.random() < 0.16,
         beard=not feminine and not child and g.random() < 0.3,
         glasses=g.random() < 0.09,
         gloves=g.random() < 0.03,
         thickness=thickness,
-        colours=np.clip(colours, 0.004, 0.95),
-        second=np.clip(second, 0.004, 0.95),
+        colours=colours,
+        second=second,
         pattern=pattern,
         period=g.uniform(0.02, 0.12),
         eyes=g.choice([0.01, 0.03, 0.12]) * np.array([1.0, 0.9, 0.9]),
-        lips=np.clip(skin * [1.0, 0.62, 0.62] * g.uniform(0.75, 1.1), 0, 1),
+        lips=np.clip(colours[SKIN] * [1.0, 0.62, 0.62] * g.uniform(0.75, 1.1), 0, 1),
         volume=Waves.of(g, 0.25),
         folds=Waves.of(g, 0.09),
         edge=Waves.of(g, 0.08),
     )
+
+
+def _colours(
+    g: Generator, *, one_piece: float
+) -> tuple[Float[np.ndarray, "cloths 3"], Float[np.ndarray, "cloths 3"]]:
+    """Of every cloth both colours; with the chance ``one_piece`` it is a dress or an overall."""
+    colours, second = _palette(g), _palette(g)
+    colours[SKIN] = _between(SKINS, g) * g.uniform(0.85, 1.15)
+    colours[HAIR] = _between(HAIRS, g) * g.uniform(0.7, 1.3)
+    colours[BEARD] = colours[HAIR] * 0.5 + colours[SKIN] * 0.35
+    if g.random() < one_piece:
+        colours[TROUSERS], second[TROUSERS] = colours[SHIRT], second[SHIRT]
+    return np.clip(colours, 0.004, 0.95), np.clip(second, 0.004, 0.95)
+
+
+def _thickness(g: Generator, *, jacket: bool) -> Float[np.ndarray, "cloths"]:
+    """Metres between skin and surface; thin clothes are far commoner than thick ones."""
+    out = np.zeros(CLOTHS)
+    out[SHIRT] = g.uniform(0.012, 0.04) if jacket else 0.003 + g.gamma(2.0, 0.004)
+    out[INNER], out[BELT] = 0.4 * out[SHIRT], out[SHIRT] + 0.002
+    out[TROUSERS] = 0.004 + g.gamma(2.0, 0.0055)
+    out[SHOES], out[SOCKS], out[GLOVES] = g.uniform(0.005, 0.013), 0.003, 0.003
+    out[HAIR] = 0.0 if g.random() < 0.06 else np.clip(g.gamma(2.0, 0.011), 0.005, 0.055)
+    out[HAT], out[BEARD] = g.uniform(0.012, 0.03), g.uniform(0.002, 0.012)
+    return out
 
 
 def _between(rows: Float[np.ndarray, "rows 3"], g: Generator) -> Colour:
