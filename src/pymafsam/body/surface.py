@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
+from pymafsam.body.model import BodyModel
 from pymafsam.errors import BadInput
 from pymafsam.files.matlab import read_mat
 
@@ -74,6 +75,31 @@ def parts_of(
         uv[mine, 0] = np.arctan2(depth, across) / (2 * np.pi) + 0.5
         uv[mine, 1] = (along - along.min()) / max(float(np.ptp(along)), 1e-9)
     return part, uv
+
+
+def charts_of(model: BodyModel) -> Charts:
+    """The body's own parts as charts: every face belongs to one part and has its own corners.
+
+    The part is that of most of the face's corners (the first's, when all differ); a corner of
+    another part takes the mean coordinates of the others. u runs around: a face across the seam
+    counts on past 1 and is cut off there, instead of running back through the whole circle.
+    """
+    corners = model.part[model.faces]
+    agree = corners[:, [1, 2, 0]] == corners[:, [2, 0, 1]]  # do the other two agree?
+    part = np.where(agree[:, 0], corners[:, 1], corners[:, 0])
+    mine = (corners == part[:, None]).astype(np.float32)[..., None]
+    uv = model.uv[model.faces]
+    u = uv[..., 0]
+    across = np.ptp(np.where(mine[..., 0] > 0, u, u[:, :1]), axis=1) > 0.5
+    uv = uv + np.stack([across[:, None] & (u < 0.5), np.zeros_like(u, bool)], axis=-1)
+    mean = (mine * uv).sum(axis=1, keepdims=True) / mine.sum(axis=1, keepdims=True)
+    uv = np.where(mine > 0, uv, mean)
+    return Charts(
+        vertices=model.faces.reshape(-1).astype(np.int64),
+        faces=np.arange(model.faces.size).reshape(-1, 3),
+        part=np.repeat(part, 3).astype(np.int64),
+        uv=np.clip(uv, 0, 1).reshape(-1, 2).astype(np.float32),
+    )
 
 
 def farthest_points(
