@@ -11,11 +11,12 @@ torch = pytest.importorskip("torch")
 from pymafsam.network import geometry, official, weights  # noqa: E402
 from pymafsam.training import dense, losses  # noqa: E402
 from pymafsam.training.keypoints import TrainedPoints  # noqa: E402
+from pymafsam.training.settings import LossWeights  # noqa: E402
 
 SIZES = {"keypoints": "keypoints", "keypoints_3d": "keypoints_3d", "pose": "regr_pose"}
 SIZES |= {"betas": "regr_betas", "camera": "cam", "vertices": "shape"}
 DENSE = {"u": "U-1", "v": "V-1", "part": "IndexUV-1", "coarse_part": "segAnn-1"}
-AS_THERE = losses.LossWeights(detected=0.2, compatible=True)
+AS_THERE = LossWeights(detected=0.2, compatible=True)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +121,7 @@ def test_configured_weights_are_applied_unless_the_reference_is_wanted(network, 
         output = network(targets.images, targets.points, dense=True)
         coarse = torch.tensor(dense.COARSE_OF_DENSEPOSE)
         counts = losses.Counts.of(targets)
-        found = losses.dense_losses(output.dense, targets, coarse, counts, losses.LossWeights())
+        found = losses.dense_losses(output.dense, targets, coarse, counts, LossWeights())
     share = float(targets.has_dense.float().mean())
     for name, factor in {"u": 1 / share, "v": 1 / share, "part": 2.0, "coarse_part": 0.3}.items():
         wanted = factor * float(golden[f"L_loss_{DENSE[name]}"])

@@ -14,6 +14,7 @@ from pymafsam.network import geometry  # noqa: E402
 from pymafsam.network.pymaf import Estimate  # noqa: E402
 from pymafsam.network.skinning import SkinnedBody  # noqa: E402
 from pymafsam.training import dense, keypoints, losses  # noqa: E402
+from pymafsam.training.settings import LossWeights  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_a_body_without_spins_points_lends_its_own_of_the_same_name(model, pose)
 
 
 def test_two_halves_divided_by_the_counts_of_both_sum_to_the_whole(targets, pose):
-    weights = losses.LossWeights(known_camera=1.0, mask=1.0)
+    weights = LossWeights(known_camera=1.0, mask=1.0)
     guess = keypoints.TrainedPoints(body.load("anny24"), 10)
 
     def total(part: slice, counts: losses.Counts):
@@ -115,7 +116,7 @@ def test_unknown_people_cost_nothing_and_nobody_divides_by_zero(targets, pose):
     unknown = replace(targets, **dict.fromkeys(names, nobody), keypoints=0 * targets.keypoints)
     counts = losses.Counts.of(unknown)
     guess = guessed(pose[0], pose[1], targets.camera, torch.rand(4, 49, 3))
-    weights = losses.LossWeights(camera=0.0, known_camera=1.0, mask=1.0)
+    weights = LossWeights(camera=0.0, known_camera=1.0, mask=1.0)
     terms = losses.round_losses(guess, torch.rand(4, 49, 3), unknown, counts, weights)
     assert {name: float(value) for name, value in terms.items()} == dict.fromkeys(terms, 0.0)
 

@@ -54,6 +54,7 @@ VERBS: dict[str, Verb] = {
         "pymafsam.cli.evaluate:EvaluateJitter", "small changes of box and picture; needs no labels"
     ),
     "evaluate compare": Verb("pymafsam.cli.evaluate:Compare", "the differences of two runs"),
+    "train": Verb("pymafsam.cli.train:Train", "a network, by a recipe; one process or many"),
     "convert": Verb(
         "pymafsam.cli.convert:Convert", "official checkpoints and bodies -> ours, ONNX, and back"
     ),
@@ -116,8 +117,12 @@ def run(words: Sequence[str]) -> int:
 
     # The description is given so that the docstring's examples stand in the help as written.
     about = inspect.cleandoc(options.__doc__)
+    # What is not given may depend on what is: a recipe, a file of settings.
+    default = options.defaults(rest) if hasattr(options, "defaults") else None
     with wide_enough():
-        chosen = tyro.cli(options, args=rest, prog=f"pymafsam {name}", description=about)
+        chosen = tyro.cli(
+            options, args=rest, prog=f"pymafsam {name}", description=about, default=default
+        )
     return chosen.run()
 
 

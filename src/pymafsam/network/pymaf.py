@@ -167,6 +167,8 @@ class PyMAF(MeshRegressor):
             Regressor(count * widths[-1], self.layout, architecture.hidden) for count in counts
         )
         self.dense = DenseHead(channels[-1]) if architecture.dense else None
+        # While training: what the backbone's layers may compute in; weights stay float32.
+        self.autocast: torch.dtype | None = None
 
     def forward(
         self,
@@ -183,7 +185,7 @@ class PyMAF(MeshRegressor):
         the auxiliary head. Gradients of a round end at the state and the points it was given.
         """
         rounds = [self.initial_estimate(images, start, meshes)]
-        maps = self.backbone(images.to(_precision(self.backbone)))
+        maps = self._maps(images)
         for (features, read, correct), last in _marking_last(
             zip(maps, self.readers, self.regressors, strict=True)
         ):
@@ -192,6 +194,12 @@ class PyMAF(MeshRegressor):
             points = self.project_anchors(rounds[-1])
         head = self.dense if dense else None
         return Output(rounds=tuple(rounds), dense=head(maps[-1].to(images.dtype)) if head else None)
+
+    def _maps(self, images: Float[Tensor, "batch 3 side side"]) -> tuple[Tensor, ...]:
+        if self.autocast is None:
+            return self.backbone(images.to(_precision(self.backbone)))
+        with torch.autocast(images.device.type, self.autocast):
+            return tuple(features.float() for features in self.backbone(images))
 
     def project_anchors(self, estimate: Estimate) -> Float[Tensor, "batch anchors 2"]:
         """Where the anchors appear in the crop, [-1, 1]: the next reading looks there."""

@@ -5,6 +5,7 @@ that several processes can divide by the counts of all of them and agree with on
 """
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -17,41 +18,12 @@ from pymafsam.network.pymaf import Estimate
 from pymafsam.network.reading import sample
 from pymafsam.training.dense import target_maps
 from pymafsam.training.keypoints import DETECTED
+from pymafsam.training.settings import LossWeights
 
 HIPS = (2, 3)  # of j24: both sides are centred between them
 FAR = 0.3  # of the crop's half; what is farther outside the mask (hidden, perhaps) pulls no more
 GAP = 0.04  # a place of the mask this near to an anchor counts as covered
 CAMERA_STEEPNESS = 10.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LossWeights:
-    """What each term counts. The defaults are PyMAF's, with its configured weights applied.
-
-    ``detected`` and ``annotated`` weigh the confidence of the 25 detected and the 24 annotated
-    points. ``compatible`` computes the dense terms as the reference does: the weights of the two
-    classifications are not applied, and u and v are divided by the whole batch.
-    """
-
-    keypoints: float = 300.0
-    keypoints_3d: float = 300.0
-    pose: float = 60.0
-    betas: float = 0.06
-    vertices: float = 0.0
-    camera: float = 1.0
-    known_camera: float = 0.0
-    mask: float = 0.0
-    part: float = 2.0
-    coarse_part: float = 0.3
-    uv: float = 0.5
-    detected: float = 0.0
-    annotated: float = 1.0
-    compatible: bool = False
-
-    @property
-    def dense(self) -> bool:
-        """Whether the dense head is trained at all."""
-        return max(self.part, self.coarse_part, self.uv) > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +52,7 @@ class Targets:
 
     def to(self, device: str | torch.device) -> "Targets":
         """The same on a device."""
-        moved = {
+        moved: dict[str, Any] = {
             one.name: None if (value := getattr(self, one.name)) is None else value.to(device)
             for one in fields(self)
         }

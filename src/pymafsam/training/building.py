@@ -1,0 +1,132 @@
+"""From settings to the things that are trained: network, optimiser, dense targets."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from pymafsam.body import BodyModel
+from pymafsam.config import data_folder
+from pymafsam.errors import BadUsage
+from pymafsam.network import blazepose, movenet, weights
+from pymafsam.network.architecture import Architecture
+from pymafsam.network.inference import PRECISIONS
+from pymafsam.network.pymaf import PyMAF
+from pymafsam.training.dense import Surface
+from pymafsam.training.settings import NetworkSettings, OptimiserSettings, Settings
+
+CHARTS = "UV_data/UV_Processed.mat"
+# Backbones whose published weights the package can fetch.
+PUBLISHED: Mapping[str, Callable[[], nn.Module]] = {
+    "movenet-thunder": movenet.pretrained,
+    "blazepose-full": lambda: blazepose.pretrained("blazepose-full"),
+    "blazepose-heavy": lambda: blazepose.pretrained("blazepose-heavy"),
+}
+KINDS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+
+
+def architecture_of(settings: Settings, model: BodyModel) -> Architecture:
+    """Sizes of the network that the settings describe."""
+    chosen = settings.network
+    return Architecture(
+        backbone=chosen.backbone,
+        joints=len(model.parents),
+        anchors=len(model.anchors),
+        vertices=len(model.template),
+        widths=chosen.widths,
+        hidden=chosen.hidden,
+        dense=settings.losses.dense,
+        policy=chosen.points,
+        body=model.name,
+        training=", ".join(path.stem for path in settings.data.rows) or "rendered people",
+    )
+
+
+def network_of(settings: Settings, model: BodyModel) -> PyMAF:
+    """The network before the first step; the seed decides what is drawn.
+
+    Raises BadInput for a checkpoint of another kind of network, MissingAsset for published
+    weights that cannot be fetched.
+    """
+    chosen = settings.network
+    if chosen.weights is not None:
+        found = weights.load(chosen.weights, model)
+        if not isinstance(found, PyMAF):
+            raise BadUsage(f"{chosen.weights} is no PyMAF network; only those are trained.")
+        return found
+    with torch.random.fork_rng():
+        torch.manual_seed(settings.seed)
+        made = PyMAF(architecture_of(settings, model), model)
+    if chosen.pretrained and chosen.backbone in PUBLISHED:
+        made.backbone.load_state_dict(PUBLISHED[chosen.backbone]().state_dict())
+    return made
+
+
+def prepared(network: PyMAF, settings: Settings) -> PyMAF:
+    """Frozen, dropping out and computing as the settings say.
+
+    Raises BadUsage for a frozen name that no parameter begins with.
+    """
+    chosen = settings.network
+    for prefix in chosen.frozen:
+        found = [p for name, p in network.named_parameters() if begins(name, prefix)]
+        if not found:
+            raise BadUsage(
+                f'--network.frozen: no parameter begins with "{prefix}".\n'
+                f"  There are: {', '.join(sorted(_families(network)))}"
+            )
+        for parameter in found:
+            parameter.requires_grad_(False)
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = chosen.dropout
+    precision = PRECISIONS[settings.optimiser.precision]
+    network.autocast = None if precision is torch.float32 else precision
+    return network
+
+
+def begins(name: str, prefix: str) -> bool:
+    """Whether a parameter's name begins with whole words of another: a.1 does not begin a.10."""
+    return name == prefix or name.startswith(prefix + ".")
+
+
+def _families(network: nn.Module) -> set[str]:
+    """The beginnings of names, two words deep."""
+    return {".".join(name.split(".")[:2]) for name, _ in network.named_parameters()}
+
+
+def training_mode(network: nn.Module, settings: NetworkSettings) -> None:
+    """Everything in training mode, but normalisation that is not to learn."""
+    network.train()
+    if settings.batch_norm == "frozen":
+        for module in network.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
+
+
+def optimiser_of(network: PyMAF, settings: OptimiserSettings) -> torch.optim.Optimizer:
+    """Backbone and the rest as two groups; ``share`` is a group's part of the learning rate."""
+    groups: list[dict[str, Any]] = []
+    for share, inside in ((settings.backbone_rate, True), (1.0, False)):
+        mine = [
+            parameter
+            for name, parameter in network.named_parameters()
+            if parameter.requires_grad and begins(name, "backbone") == inside
+        ]
+        if mine:
+            groups.append({"params": mine, "share": share, "lr": share * settings.rate})
+    return KINDS[settings.kind](groups, lr=settings.rate, weight_decay=settings.weight_decay)
+
+
+def surface_of(settings: Settings, model: BodyModel) -> Surface | None:
+    """The charts that dense targets are drawn on; None where the dense head is not trained.
+
+    DensePose's own, where the user has them and the body is SMPL.
+    """
+    if not settings.losses.dense:
+        return None
+    folder = data_folder()
+    file = folder / CHARTS if folder else None
+    named_like_smpl = model.name.lower().startswith("smpl")
+    return Surface.of(model, file if file and file.is_file() and named_like_smpl else None)

@@ -1,0 +1,207 @@
+"""Whole runs on a tiny network: killed and resumed, by two processes, on a full disk, learnt."""
+
+import os
+import resource
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from posed_people import SMALL, PosedPeople
+
+from pymafsam import body
+from pymafsam.errors import BadInput, BadUsage
+from pymafsam.training.settings import Settings
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("tensorboard")
+from pymafsam.network import weights  # noqa: E402
+from pymafsam.network.backbone import BACKBONES  # noqa: E402
+from pymafsam.training import checkpoints, run_folder  # noqa: E402
+from pymafsam.training.trainer import Trainer  # noqa: E402
+from pymafsam.training.validation import validate  # noqa: E402
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def model():
+    return body.load("anny24")
+
+
+@pytest.fixture(autouse=True)
+def tiny():
+    BACKBONES.rows["tiny"] = "tiny_backbone:Tiny"
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as the workers: sums in another order are other bits
+    yield
+    torch.set_num_threads(threads)
+    del BACKBONES.rows["tiny"]
+
+
+def trainer(model, folder, settings: Settings = SMALL, **more) -> Trainer:
+    return Trainer(settings, PosedPeople(model, **more), PosedPeople(model, 4), folder, model=model)
+
+
+def worker(folder: Path, die_at: int = -1, **variables: str) -> subprocess.Popen:
+    paths = [str(HERE), *sys.path]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(HERE / "training_worker.py"), str(folder), str(die_at)]
+    return subprocess.Popen(
+        command, env=environment | variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+
+def same(one: dict, other: dict) -> None:
+    assert set(one) == set(other)
+    for name, tensor in one.items():
+        assert torch.equal(tensor, other[name]), name
+
+
+# Batch statistics are each process's own.
+SHARED = replace(SMALL, network=replace(SMALL.network, batch_norm="frozen"))
+PATIENCE = 1800  # seconds; a busy machine is no failure
+
+
+@pytest.fixture
+def whole(model, tmp_path):
+    """A run that nobody disturbed, in this process."""
+    trainer(model, tmp_path / "whole", SHARED).run()
+    return tmp_path / "whole"
+
+
+def test_a_killed_run_goes_on_bit_for_bit(model, whole, tmp_path):
+    folder = tmp_path / "killed"
+    killed = worker(folder, die_at=5)
+    said, _ = killed.communicate(timeout=PATIENCE)
+    assert killed.returncode == -9, said.decode()
+    assert checkpoints.read(folder).step == 4  # saved every second step
+    again = trainer(model, folder, SHARED)
+    again.restore(checkpoints.read(folder))
+    again.run()
+    ours, theirs = checkpoints.read(folder), checkpoints.read(whole)
+    assert ours.step == theirs.step == SMALL.steps
+    same(ours.network, theirs.network)
+    same(ours.average, theirs.average)
+    for number, memory in theirs.optimiser["state"].items():
+        same(memory, ours.optimiser["state"][number])
+    # What was measured twice stands there once.
+    rows = [[r for r in run_folder.measured(f) if "rate" in r] for f in (folder, whole)]
+    assert [r["step"] for r in rows[0]] == [r["step"] for r in rows[1]]
+    assert [r["losses/total"] for r in rows[0]] == [r["losses/total"] for r in rows[1]]
+
+
+def test_two_processes_do_what_one_does(whole, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    folder = tmp_path / "two"
+    both = [worker(folder, RANK=rank, LOCAL_RANK=rank, **common) for rank in ("0", "1")]
+    for process in both:
+        said, _ = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, said.decode()
+    ours, theirs = checkpoints.read(folder), checkpoints.read(whole)
+    for name, tensor in theirs.network.items():
+        torch.testing.assert_close(ours.network[name], tensor, rtol=1e-4, atol=1e-4)
+    rows = [run_folder.measured(each) for each in (folder, whole)]
+    assert [r["step"] for r in rows[0]] == [r["step"] for r in rows[1]]  # logged once
+    for mine, other in zip(*rows, strict=True):
+        for name in (n for n in other if n.startswith(("losses", "validation"))):
+            assert mine[name] == pytest.approx(other[name], rel=1e-3, abs=1e-3), name
+
+
+def test_a_full_disk_leaves_the_old_checkpoint_whole(model, tmp_path, caplog):
+    running = trainer(model, tmp_path)
+    assert checkpoints.save(running.state(), tmp_path)
+    before = (tmp_path / checkpoints.LATEST).read_bytes()
+    running.step = 3
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        assert not checkpoints.save(running.state(), tmp_path)
+        assert not checkpoints.save_weights(running.judged, tmp_path / checkpoints.BEST)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / checkpoints.LATEST).read_bytes() == before
+    assert checkpoints.read(tmp_path).step == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == [checkpoints.LATEST]
+    assert "the one before is kept" in caplog.text
+
+
+def test_a_run_leaves_weights_that_load_and_pictures(model, tmp_path):
+    running = trainer(model, tmp_path)
+    running.run()
+    found = weights.load(tmp_path / checkpoints.LAST, model)
+    same(found.state_dict(), running.judged.state_dict())
+    assert (tmp_path / "pictures.png").stat().st_size > 1000
+    assert any((tmp_path / "tensorboard").iterdir())
+    told = {name for row in run_folder.measured(tmp_path) for name in row}
+    wanted = {"losses/pose_1", "losses/mask_3", "rate", "gradient", "pictures_per_second"}
+    assert wanted | {"validation/pck@0.1", "validation/pa_mpjpe"} <= told
+
+
+def test_sixteen_people_are_learnt_by_heart(model, tmp_path):
+    settings = replace(
+        SMALL,
+        network=replace(SMALL.network, hidden=256),
+        losses=replace(SMALL.losses, mask=0.0),
+        optimiser=replace(SMALL.optimiser, rate=2e-3, average=0.0, schedule="cosine", clip=30.0),
+        batch=16,
+        steps=220,
+    )
+    running = trainer(model, tmp_path, settings, count=16)
+    start = validate(running.judged, running.points, running.steps.data, 16, "cpu")
+    everybody = running.steps[0]
+    for _ in range(settings.steps):
+        running.take(everybody)
+    found = validate(running.judged, running.points, running.steps.data, 16, "cpu")
+    assert start["pck@0.1"] < 0.3
+    assert found["pck@0.1"] > 0.95
+    assert found["pa_mpjpe"] < start["pa_mpjpe"]
+
+
+def test_people_who_cannot_be_read_are_passed_over_and_named(model, tmp_path, caplog):
+    running = trainer(model, tmp_path, unreadable=(0, 3))
+    targets = [running.steps[step] for step in range(2)]
+    assert [len(one) for one in targets] == [4, 4]
+    assert "person 3 is passed over: person 3 is torn" in caplog.text
+
+
+def test_a_data_set_of_nobody_readable_ends_with_a_word(model, tmp_path):
+    running = trainer(model, tmp_path, count=4, unreadable=(0, 1, 2, 3))
+    with pytest.raises(BadInput, match="could not be read"):
+        running.steps[0]
+
+
+def test_frozen_parameters_stay_and_unknown_names_are_refused(model, tmp_path):
+    chosen = replace(SMALL.network, frozen=("backbone.conv1",))
+    running = trainer(model, tmp_path, replace(SMALL, network=chosen))
+    before = {n: t.clone() for n, t in running.network.state_dict().items()}
+    running.take(running.steps[0])
+    after = running.network.state_dict()
+    assert torch.equal(after["backbone.conv1.weight"], before["backbone.conv1.weight"])
+    assert not torch.equal(after["backbone.bn1.weight"], before["backbone.bn1.weight"])
+    with pytest.raises(BadUsage, match="no parameter begins with"):
+        trainer(model, tmp_path, replace(SMALL, network=replace(chosen, frozen=("backbone.con",))))
+
+
+def test_half_precision_is_near_and_leaves_weights_whole(model, tmp_path):
+    half = replace(SMALL, optimiser=replace(SMALL.optimiser, precision="bfloat16"))
+    both = [trainer(model, tmp_path, one) for one in (SMALL, half)]
+    totals = [sum(t.item() for t in one.take(one.steps[0]).terms.values()) for one in both]
+    assert totals[0] != totals[1]
+    assert totals[1] == pytest.approx(totals[0], rel=0.02)
+    assert {p.dtype for p in both[1].network.parameters()} == {torch.float32}
+
+
+def test_a_step_with_a_gradient_that_is_not_finite_changes_nothing(model, tmp_path):
+    running = trainer(model, tmp_path)
+    targets = running.steps[0]
+    broken = replace(targets, keypoints=targets.keypoints * np.inf)
+    before = {n: t.clone() for n, t in running.network.named_parameters()}
+    running.take(broken)
+    same(before, dict(running.network.named_parameters()))
