@@ -82,6 +82,8 @@ def test_prompts_that_make_no_sense_are_refused(prompt, says):
         ({"mask": [[1, 1, 1e8, 1, 5, 5]]}, "nowhere near the picture"),
         ({"mask": 5}, "list of polygons"),
         ({"box": [0, 0, 1e9, 9]}, "outside the picture"),
+        ({"box": []}, '"box" wants 4 numbers'),
+        ({"clicks": [[]]}, '"clicks" wants 3 numbers'),
         ({"box": ["1", "2", "3", "4"]}, '"box" wants 4 numbers'),
         ({"box": {"x": 1}}, '"box" wants 4 numbers'),
         ({"keypoints": [[1e9, 2, 0.5]]}, "far outside the picture"),

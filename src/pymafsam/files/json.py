@@ -109,7 +109,7 @@ class Field:
             plain = found.dtype.kind in "iuf" or found.size == 0
         except (ValueError, OverflowError):
             self.wrong(wanted)
-        if found.size == 0 and None in shape:
+        if found.shape == (0,) and shape[:1] == (None,):
             found = np.zeros([length or 0 for length in shape])
         fits = len(found.shape) == len(shape) and all(
             want in (None, have) for want, have in zip(shape, found.shape, strict=True)

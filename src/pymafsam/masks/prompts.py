@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from pymafsam.errors import BadInput
 from pymafsam.files import coco, json, rle
@@ -120,7 +121,7 @@ def from_json(
         raise BadInput(
             f"{who}: unknown word {', '.join(sorted(unknown))}. Known: {', '.join(sorted(KEYS))}."
         )
-    clicks = _numbers(row, "clicks", 3, who)
+    clicks = _numbers(row, "clicks", who, None, 3)
     inside = None
     if clicks is not None:
         if not np.isin(clicks[:, 2], (0, 1)).all():
@@ -129,13 +130,13 @@ def from_json(
                 f"{who}: a click's third number is 1 (inside) or 0 (outside), not {odd:g}."
             )
         inside = clicks[:, 2] == 1
-    box = _numbers({"box": [row["box"]]} if row.get("box") is not None else {}, "box", 4, who)
+    box = _numbers(row, "box", who, 4)
     return check(
         Prompt(
-            box=None if box is None else box[0],
+            box=box,
             clicks=None if clicks is None else clicks[:, :2],
             inside=inside,
-            keypoints=_numbers(row, "keypoints", 3, who),
+            keypoints=_numbers(row, "keypoints", who, None, 3),
             mask=_mask(row.get("mask"), size, who, folder),
         ),
         size,
@@ -154,15 +155,18 @@ def _mask(value: Any, size: tuple[int, int], who: str, folder: Path | None) -> I
         raise BadInput(f"{who}: {error}") from error
 
 
-def _numbers(row: Mapping[str, Any], key: str, width: int, who: str) -> np.ndarray | None:
-    """The rows under ``key`` as (n, width) finite numbers; None when there are none."""
+def _numbers(
+    row: Mapping[str, Any], key: str, who: str, *shape: int | None
+) -> Float[np.ndarray, "..."] | None:
+    """The finite numbers of that shape under ``key``; None when there are none."""
     if row.get(key) is None:
         return None
     try:
-        return json.Field(row[key], who).array(None, width)
+        return json.Field(row[key], who).array(*shape)
     except BadInput as error:
         found = json.shown(row[key])
-        raise BadInput(f'{who}: "{key}" wants {width} numbers each, found {found}.') from error
+        wanted = f"{shape[-1]} numbers" + (" each" if len(shape) > 1 else "")
+        raise BadInput(f'{who}: "{key}" wants {wanted}, found {found}.') from error
 
 
 @dataclass(frozen=True, slots=True)
