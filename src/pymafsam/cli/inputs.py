@@ -4,6 +4,7 @@ Whatever one picture, one clip or the saving of its results raises ends with its
 of failures; the others go on.
 """
 
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -78,7 +79,7 @@ def _spelled(value: Any) -> str:
     text = str(value)
     before, sign, last = text.rpartition("=")
     file = Path(last)
-    named = len(text) < 4096 and "\0" not in text and file.is_file()
+    named = len(text) < 4096 and "\0" not in text and os.path.isfile(file)
     return f"{before}{sign}{made.stamp(file)}" if named else text
 
 

@@ -1,5 +1,6 @@
 """The files of ``mask save``: written in an order that tells what is whole, known when stale."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -148,7 +149,7 @@ class MaskFiles:
         """Files of people whom an earlier run saw in this picture and this one does not."""
         for paths in self.paths(stem, range(MOST_PEOPLE)).values():
             for path in paths if len(paths) > 1 else ():
-                if path in written or path in self.run.outputs.taken or not path.exists():
+                if path in written or path in self.run.outputs.taken or not os.path.exists(path):
                     continue
                 found = made.read(path)
                 if found is not None and found.maker == MAKER:

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -56,9 +57,10 @@ def find(paths: Iterable[str | Path]) -> list[Source]:
 
 
 def _below(path: Path) -> list[Source]:
-    if path.is_file():
+    # os.path's, unlike Path's, take names of any length.
+    if os.path.isfile(path):
         return [Source(path=path, name=path.name)]
-    if not path.exists():
+    if not os.path.exists(path):
         raise BadInput(
             f"There is no file or folder {path}.\n"
             "  Check the spelling; names with spaces need quotes in a shell."

@@ -4,6 +4,7 @@
 pixels of the picture, and whether the joint is visible.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +38,7 @@ class LspExtended:
 def read(folder: Path) -> LspExtended:
     """Open the data set. Raises BadInput when ``folder`` is not laid out so."""
     path, images = Path(folder) / "joints.mat", Path(folder) / "images"
-    if not path.is_file() or not images.is_dir():
+    if not os.path.isfile(path) or not os.path.isdir(images):
         raise BadInput(
             f"{folder} is not LSP-Extended: wanted joints.mat and a folder images in it.\n"
             "  Unpack the official archive and give the folder that holds both."

@@ -3,6 +3,7 @@
 ``read`` reads one file, whatever its form; ``masks.folder`` finds the files of a picture.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ def read(path: Path, size: tuple[int, int] | None = None) -> list[Inside]:
     """
     path = Path(path)
     kind = path.suffix.lower()
-    if not path.is_file():
+    if not os.path.isfile(path):  # unlike Path's, it takes any name
         raise BadInput(f"There is no mask file {path}.")
     if kind in PICTURES:
         return people_of_labels(_picture(path), str(path))

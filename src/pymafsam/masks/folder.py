@@ -5,6 +5,7 @@ Files are matched by the one rule of ``files.names``, so ``a.jpg`` has ``a.png``
 ``bear/00001.png``. Json that names its picture goes by that name.
 """
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -67,7 +68,7 @@ def open_folder(path: Path, pictures: Sequence[str] = ()) -> MaskFolder:
     BadInput when there is no mask file at all.
     """
     path = Path(path)
-    if not path.exists():
+    if not os.path.exists(path):  # unlike Path's, it takes any name
         raise BadInput(f"There is no folder of masks {path}.")
     outlines: dict[str, tuple[coco.Annotation, ...]] = {}
     files: defaultdict[str, list[Path]] = defaultdict(list)

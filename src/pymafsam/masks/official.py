@@ -71,7 +71,7 @@ def load(argument: str, *, threads: int = 0) -> SamSegmenter:
 def read_state(path: Path) -> Mapping[str, Any]:
     """The state dict in a checkpoint. Raises like ``load``."""
     torch = _package("torch")
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise MissingAsset(
             f"There is no Segment Anything checkpoint {path}.\n  Where to get it: {WHERE}"
         )
