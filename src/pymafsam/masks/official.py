@@ -4,6 +4,7 @@ The network is built to the shapes found in the checkpoint, so its type never ha
 a type that is stated wrongly is named. Checkpoints are loaded as weights only.
 """
 
+import os
 import pickle
 import warnings
 from collections.abc import Mapping
