@@ -33,3 +33,15 @@ def parity_pack() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the reference's golden outputs are not here ({folder})")
     return folder
+
+
+@pytest.fixture(scope="session")
+def networks() -> None:
+    """The networks of the default flow, fetched on first use."""
+    from pymafsam.errors import MissingAsset
+    from pymafsam.pretrained import catalogue
+
+    try:
+        catalogue.fetch(name for name, asset in catalogue.ASSETS.items() if asset.by_default)
+    except MissingAsset as error:
+        pytest.skip(f"the networks cannot be had: {error}")

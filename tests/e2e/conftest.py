@@ -10,20 +10,6 @@ from pymafsam.cli.main import main
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
-@pytest.fixture(scope="session")
-def networks() -> None:
-    """The networks of the default flow, fetched on first use."""
-    from pymafsam.errors import MissingAsset
-    from pymafsam.pretrained import catalogue
-
-    try:
-        for name, asset in catalogue.ASSETS.items():
-            if asset.by_default:
-                catalogue.locate(name)
-    except MissingAsset as error:
-        pytest.skip(f"the networks cannot be had: {error}")
-
-
 @pytest.fixture
 def photograph(tmp_path) -> Path:
     """One photograph with one person, in a folder of its own."""
