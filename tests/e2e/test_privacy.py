@@ -1,6 +1,7 @@
 """Nothing leaves the machine: no connection is opened, no report is left for later."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -69,11 +70,27 @@ def test_the_silence_is_kept_in_processes_started_from_here(monkeypatch):
     assert said.strip() == b"1"
 
 
+def test_openvino_does_without_its_analytics(tmp_path):
+    # As OpenVINO has it: with its package or, quietly, without.
+    (tmp_path / "openvino.py").write_text(
+        "loud = True\ntry:\n    import openvino_telemetry\nexcept ImportError:\n    loud = False\n"
+    )
+    (tmp_path / "openvino_telemetry.py").touch()
+    ask = "from pymafsam.pretrained.sessions import openvino; print(openvino().loud)"
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    environment = os.environ | {"PYTHONPATH": path}
+    assert subprocess.check_output([sys.executable, "-c", ask], env=environment).strip() == b"False"
+
+
 def test_sessions_are_opened_in_one_place_only():
     source = Path(__file__).resolve().parents[2] / "src" / "pymafsam"
     users = [
         path.name
         for path in source.rglob("*.py")
-        if "import onnxruntime" in path.read_text() and "Session(" in path.read_text()
+        if re.search(
+            "import (onnxruntime|openvino) as|import (onnxruntime|openvino)$",
+            path.read_text(),
+            re.M,
+        )
     ]
     assert users == ["sessions.py"]

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from pymafsam.body import BodyModel
 from pymafsam.errors import BadInput, BadUsage, MissingAsset
 from pymafsam.network.architecture import Architecture
-from pymafsam.pretrained.sessions import CPU, Session, onnxruntime
+from pymafsam.pretrained.sessions import CPU, Session, onnxruntime, openvino
 
 HEADER = "pymafsam"
 # What an exported file calls its outputs -> the field of ``Result``.
@@ -107,11 +107,6 @@ class OpenVinoRunner:
     """An exported network on OpenVINO's CPU (extra ``[openvino]``). Threads take turns."""
 
     def __init__(self, path: Path, model: BodyModel, precision: str = "float32", threads: int = 0):
-        try:
-            import openvino  # pyright: ignore[reportMissingImports]
-        except ImportError as error:
-            raise MissingAsset("OpenVINO is not here: pip install openvino") from error
-
         self._made = partial(OpenVinoRunner, path, model, precision, threads)
         self._turn = threading.Lock()  # calls share one request's tensors
         self.architecture, self.bank = read_description(path, model)
@@ -119,7 +114,7 @@ class OpenVinoRunner:
         settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": hint}
         if threads:
             settings["INFERENCE_NUM_THREADS"] = threads
-        self.compiled = openvino.Core().compile_model(path, "CPU", settings)
+        self.compiled = openvino().Core().compile_model(path, "CPU", settings)
 
     def __call__(
         self,

@@ -1,13 +1,17 @@
-"""ONNX Runtime: the one place where its sessions are opened, so that none of them phones home.
+"""ONNX Runtime and OpenVINO: the one place where they are loaded, so that neither phones home.
 
 Since 1.2x its wheels report usage: the import alone writes a device's id and a database of events
 (with Python's path) under the user's cache, and a thread looks up a collector's address to send
 them to. Only the environment variable, read when its library is loaded, keeps all of that from
 happening; its own ``disable_telemetry_events`` comes too late for the files, but is what helps when
 another part of the process has imported it before us. Both are done.
+
+OpenVINO asks a web analytics service at every import, through a package of its own that it can do
+without; so that package is made one that cannot be imported.
 """
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from pymafsam.errors import BadInput
+from pymafsam.errors import BadInput, MissingAsset
 
 SILENCE = "ORT_DISABLE_TELEMETRY"
 SHRINKAGE = "memory.enable_memory_arena_shrinkage"
@@ -28,6 +32,16 @@ def onnxruntime() -> Any:
     import onnxruntime as module
 
     module.disable_telemetry_events()
+    return module
+
+
+def openvino() -> Any:
+    """The module ``openvino``, silent. Raises MissingAsset where it is not installed."""
+    sys.modules.setdefault("openvino_telemetry", None)  # pyright: ignore[reportArgumentType]
+    try:
+        import openvino as module  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise MissingAsset("OpenVINO is not here: pip install 'pymafsam[openvino]'") from error
     return module
 
 
