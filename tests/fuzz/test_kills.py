@@ -48,7 +48,7 @@ def killed_at_random(start: Callable[[], subprocess.Popen], longest: float, seed
     process = start()
     time.sleep(random.Random(seed).uniform(0.3, 1.0) * longest)
     process.kill()
-    process.wait()
+    process.communicate()
 
 
 def starting(command: list[str], folder: Path, more: Mapping[str, str]) -> subprocess.Popen:
