@@ -1,6 +1,6 @@
 """Killed at any moment, a run leaves nothing half made, and the next one completes the same bytes.
 
-The suite kills every verb once; more by hand:
+The suite kills a reconstruction and a fetch once; more, and ``mask save``, by hand:
 
     PYMAFSAM_KILLS=70 python -m pytest tests/fuzz/test_kills.py
 """
@@ -67,11 +67,11 @@ def finished(process: subprocess.Popen) -> None:
 
 
 @pytest.mark.network
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", VERBS if "PYMAFSAM_KILLS" in os.environ else ["reconstruct"])
 def test_a_killed_run_leaves_nothing_half_and_the_next_completes_it(verb, tmp_path, networks):
     whole = Image.open(EXAMPLES / "tennis.jpg")
     (tmp_path / "pictures").mkdir()
-    for k in range(3):
+    for k in range(2):
         whole.reduce(3 + k).save(tmp_path / "pictures" / f"{k}.png")
     command = [sys.executable, "-m", "pymafsam.cli", *verb.split(), *VERBS[verb]]
 
