@@ -216,6 +216,10 @@ class Points:
             share=np.concatenate([self.share, other.share], axis=1),
         )
 
+    def shifted(self, by: Float[np.ndarray, "joints 3 points"]) -> "Points":
+        """Moved in the rest pose by metres with each joint (a correction of where they sit)."""
+        return Points(offsets=self.offsets + by, offset_dirs=self.offset_dirs, share=self.share)
+
 
 def skinned_points(
     points: Points, posed: Posed, betas: Float[np.ndarray, "people betas"]

@@ -23,6 +23,7 @@ from pymafsam.fitting.evidence import (
     Trust,
     far_ends,
     gather_evidence,
+    keypoint_shifts,
     landmark_points,
     lean_matrix,
     link_matrix,
@@ -50,7 +51,7 @@ class Schedule:
     """Steps of each stage."""
 
     metric: int = 6
-    picture: int = 14
+    picture: int = 8
     silhouette: int = 6
 
 
@@ -87,7 +88,8 @@ class KeypointFit:
         self.schedule = schedule or Schedule()
         self.skeleton = Skeleton.of(model, FIXED)
         self.prior = prior or PosePrior.of(self.skeleton)
-        self.landmarks = landmark_points(model)
+        self.unshifted = landmark_points(model)
+        self.landmarks = self.unshifted.shifted(keypoint_shifts())
         surface = _surface(model)
         self.surface = Points.on_surface(model, surface[:, None], np.ones((len(surface), 1)))
         self.far_ends = far_ends(model, surface)
@@ -309,7 +311,7 @@ class KeypointFit:
     def coco_points(self, state: State) -> Float[np.ndarray, "people 3 17"]:
         """COCO's keypoints of the bodies, metres, camera axes."""
         posed = forward_kinematics(self.skeleton, state)
-        return skinned_points(self.landmarks, posed, state.betas).sum(axis=1)[
+        return skinned_points(self.unshifted, posed, state.betas).sum(axis=1)[
             :, :, : len(joints.COCO17)
         ]
 

@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 
 from pymafsam.body import BodyModel
 from pymafsam.fitting.cameras import Cameras
-from pymafsam.fitting.chain import State
+from pymafsam.fitting.chain import State, forward_kinematics, skinned_points
 from pymafsam.fitting.evidence import LINKS, ray_frames
 from pymafsam.fitting.objective import Objective
 from pymafsam.geometry import joints, rotation
@@ -229,17 +229,18 @@ class LiftTrust:
     pictures, the lean of people who stand there, and rendered people.
     """
 
-    turn: float = 1.0
+    turn: float = 0.9
     least_turn: float = 0.08  # radians
-    bones: float = 1.0
+    bones: float = 0.8
     least_bone: float = 0.02  # metres
 
 
 def led(problem: Objective, lifted: Lifted, trust: LiftTrust) -> Objective:
     """The same problem with what was lifted in place of metric landmarks and usual poses."""
+    first = _state(problem, lifted)
     evidence = replace(
         problem.evidence,
-        bones=lifted.bones,
+        bones=_bones(problem, first),
         bone_weight=np.ones_like(problem.evidence.bone_weight),
         bone_sigma=np.maximum(trust.bones * lifted.bone_sigma, trust.least_bone),
     )
@@ -251,7 +252,18 @@ def led(problem: Objective, lifted: Lifted, trust: LiftTrust) -> Objective:
         betas_mean=np.broadcast_to(problem.prior.betas_mean, lifted.betas.shape),
         betas_precision=np.broadcast_to(problem.prior.betas_precision, lifted.betas.shape),
     )
-    return replace(problem, evidence=evidence, prior=prior, first=_state(problem, lifted))
+    return replace(problem, evidence=evidence, prior=prior, first=first)
+
+
+def _bones(problem: Objective, state: State) -> Float[np.ndarray, "people links 3"]:
+    """The bone vectors of a pose, in the ray's frame.
+
+    Told beside the rotations, the lifter's own vectors serve for their deviations only: they are
+    not held to one body, and lean more (docs/lifting.md).
+    """
+    posed = forward_kinematics(problem.skeleton, state)
+    points = skinned_points(problem.landmarks, posed, state.betas).sum(axis=1)
+    return (problem.evidence.view @ (points @ problem.links)).transpose(0, 2, 1)
 
 
 def _state(problem: Objective, lifted: Lifted) -> State:

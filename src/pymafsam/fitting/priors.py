@@ -65,10 +65,10 @@ JOINT_PRIORS: Mapping[str, JointPrior] = {
     "left_wrist": JointPrior((0.0, 0.0, 0.0), (0.35, 0.25, 0.35)),
 }
 LIMIT = 40.0  # residual per radian beyond a limit
-BETAS_PRECISION = 1.3
+BETAS_PRECISION = 0.9  # proportions that are held too fast are made up for by leaning
 # The first beta of the embedded body is age and height: people are taken for grown-ups (1.72 m)
 # unless their proportions say otherwise.
-GROWN_UP, AGE_PRECISION = 0.45, 1.0
+GROWN_UP, AGE_PRECISION = 0.45, 1.4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
