@@ -47,6 +47,7 @@ BEYOND = 1.1  # from the hips to a person's end, over the distance of the farthe
 TORSOS = 1.6  # nobody reaches less far from the hips than so many lengths of the torso
 GROUP = 16  # people solved at once
 DIGITS = 5
+NOWHERE = (UNKNOWN["translation"],) * 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,21 +269,17 @@ def learnt(rows: Rows, found: Sequence[PseudoTruth], limits: Limits) -> Rows:
     width = max((len(one.betas) for one in found), default=0)
     if not width:
         raise BadInput("No row could be fitted; the report says why, row by row.")
-    filled = lambda values, count: values or (UNKNOWN_VALUE,) * count  # noqa: E731
     return replace(
         rows,
         keypoints=_put_right(rows, found, valid),
         pose=np.array([one.pose or (0.0,) * 72 for one in found]),
         betas=np.array([one.betas or (0.0,) * width for one in found]),
-        translation=np.array([filled(one.translation, 3) for one in found]),
+        translation=np.array([one.translation or NOWHERE for one in found]),
         focal=np.array([one.focal for one in found]),
         size=np.array([one.size for one in found]),
         mask=np.array([one.mask for one in found]),
         has_smpl=valid,
     )
-
-
-UNKNOWN_VALUE: float = UNKNOWN["translation"]
 
 
 def _put_right(

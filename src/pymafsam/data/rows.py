@@ -125,29 +125,10 @@ class Rows:
 
     def __getitem__(self, index: int) -> Row:
         """The person of a row."""
-        at = lambda column: None if column is None else column[index]  # noqa: E731
-        learnt = self.has_smpl is None or bool(self.has_smpl[index])
-        text = lambda column: "" if column is None else str(column[index])  # noqa: E731
-        return Row(
-            image=str(self.image[index]),
-            centre=self.centre[index],
-            scale=float(self.scale[index]),
-            keypoints=at(self.keypoints),
-            openpose=at(self.openpose),
-            joints_3d=at(self.joints_3d),
-            pose=at(self.pose) if learnt else None,
-            betas=at(self.betas) if learnt else None,
-            smpl_2d=at(self.smpl_2d),
-            translation=at(self.translation) if learnt else None,
-            focal=None if self.focal is None else float(self.focal[index]),
-            size=None
-            if self.size is None
-            else (int(self.size[index][0]), int(self.size[index][1])),
-            gender=UNKNOWN_GENDER if self.gender is None else int(self.gender[index]),
-            mask=text(self.mask),
-            mask_name=text(self.mask_name),
-            part_name=text(self.part_name),
-        )
+        found = {name: column[index] for name, column in self.columns().items()}
+        learnt = found.pop("has_smpl", True)
+        unknown = ("pose", "betas", "translation") if not learnt else ()
+        return Row(**{name: _single(v) for name, v in found.items() if name not in unknown})
 
     def columns(self) -> dict[str, np.ndarray]:
         """The columns there are, by their name here."""
@@ -267,6 +248,13 @@ def write(rows: Rows, path: Path, **more: np.ndarray) -> None:
         arrays["gender"] = np.array(["m", "f", ""])[rows.gender]
     with writing(path) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, **arrays)
+
+
+def _single(value: Any) -> Any:
+    """A row's value of a column as ``Row`` has it: plain numbers and texts, arrays as they are."""
+    if not isinstance(value, np.ndarray):
+        return value.item()
+    return tuple(value.tolist()) if value.dtype.kind == "i" else value
 
 
 def _says_something(value: Any) -> bool:

@@ -7,7 +7,7 @@ limb joints annotated is taken; the part ``all`` takes everybody with at least s
 from pathlib import Path
 
 from pymafsam.data.prepare.boxes import into_j24, square
-from pymafsam.data.prepare.leeds import only
+from pymafsam.data.prepare.parts import only
 from pymafsam.data.rows import Dropped, Row, Rows
 from pymafsam.errors import BadInput, PymafsamError
 from pymafsam.files import coco as files

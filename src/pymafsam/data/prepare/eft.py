@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pymafsam.data.prepare.leeds import only
+from pymafsam.data.prepare.parts import only
 from pymafsam.data.rows import Dropped, Row, Rows
 from pymafsam.errors import BadInput
 from pymafsam.files import json

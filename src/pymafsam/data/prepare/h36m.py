@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pymafsam.data.prepare.boxes import MARGIN, around, into_j24, square
-from pymafsam.data.prepare.leeds import only
+from pymafsam.data.prepare.parts import only
 from pymafsam.data.rows import Dropped, Row, Rows
 from pymafsam.errors import BadInput, MissingAsset
 from pymafsam.geometry.boxes import bounds

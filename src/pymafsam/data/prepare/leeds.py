@@ -12,8 +12,9 @@ import numpy as np
 from jaxtyping import Float
 
 from pymafsam.data.prepare.boxes import around, into_j24, square
+from pymafsam.data.prepare.parts import only
 from pymafsam.data.rows import Dropped, Row, Rows
-from pymafsam.errors import BadInput, BadUsage
+from pymafsam.errors import BadInput
 from pymafsam.files import lspet as extended
 from pymafsam.files import matlab
 from pymafsam.files.pickles import read_npz
@@ -72,12 +73,6 @@ def _recovered(raw: Path, part: str | None) -> Rows:
         joints[chosen],
         {row: unsure[k] for row, k in enumerate(chosen.tolist()) if k in unsure},
     )
-
-
-def only(part: str | None, parts: Sequence[str]) -> None:
-    """Raises BadUsage for a part that there is not."""
-    if part is not None and part not in parts:
-        raise BadUsage(f'There is no part "{part}"; there are: {", ".join(parts) or "no parts"}.')
 
 
 def _table(

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pymafsam.data.prepare.boxes import around, into_j24, square
-from pymafsam.data.prepare.leeds import only
+from pymafsam.data.prepare.parts import only
 from pymafsam.data.rows import Dropped, Row, Rows
 from pymafsam.errors import BadInput
 from pymafsam.files.hdf5 import read_hdf5

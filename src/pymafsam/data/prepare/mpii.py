@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pymafsam.data.prepare.boxes import into_j24
-from pymafsam.data.prepare.leeds import only
+from pymafsam.data.prepare.parts import only
 from pymafsam.data.rows import Dropped, Row, Rows
 from pymafsam.errors import BadInput
 from pymafsam.files.matlab import read_mat

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pymafsam.data.prepare.boxes import around, square
-from pymafsam.data.prepare.leeds import only
+from pymafsam.data.prepare.parts import only
 from pymafsam.data.rows import GENDERS, UNKNOWN_GENDER, Dropped, Row, Rows
 from pymafsam.errors import BadInput
 from pymafsam.files.pickles import read_pickle
