@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -62,16 +62,19 @@ class Fit:
         if self.out.suffix != ".npz":
             raise BadUsage(f"--out: a table is a .npz file, not {self.out.name}.")
         check_writable(self.out.parent)
-        table = rows.read(self.table)
-        table = table.take(np.arange(len(table))[: self.limit])
+        whole = rows.read(self.table)
+        table = whole.take(np.arange(len(whole))[: self.limit])
         fitter = self.load()
-        with journal.opened(self.out.with_suffix(".journal"), self.settings(table)) as notes:
+        settings = self.settings(whole)  # so that a run of some rows goes on to the rest
+        with journal.opened(self.out.with_suffix(".journal"), settings) as notes:
             with progress_bar() as progress:
-                task = progress.add_task("fit", total=len(table), completed=len(notes.done))
+                known = sum(str(k) in notes.done for k in range(len(table)))
+                task = progress.add_task("fit", total=len(table), completed=known)
                 for _ in fitter.run(table, notes):
                     progress.advance(task)
             found = [pseudo.from_journal(notes.done[str(k)]) for k in range(len(table))]
-        self.write(table, found, fitter)
+        self.write(table, found, settings)
+        self.draw(fitter.fit.model)
         return 0
 
     def load(self) -> "Fitter":
@@ -94,16 +97,20 @@ class Fit:
         """What an interrupted run must have in common with the one that goes on."""
         import hashlib
 
-        names = hashlib.sha256("\n".join(map(str, table.image)).encode()).hexdigest()[:16]
+        digest = hashlib.sha256("\n".join(map(str, table.image)).encode())
+        for joints in (table.keypoints, table.openpose):
+            digest.update(b"" if joints is None else joints.tobytes())
         return {
-            "table": names,
+            "table": digest.hexdigest()[:16],
             "images": str(self.images),
             "body": self.body,
             "joints": str(self.joints),
         }
 
-    def write(self, table: "Rows", found: "Sequence[PseudoTruth]", fitter: "Fitter") -> None:
-        """Table, report and contact sheet."""
+    def write(
+        self, table: "Rows", found: "Sequence[PseudoTruth]", settings: Mapping[str, str]
+    ) -> None:
+        """The table, and its report as json and in words."""
         import numpy as np
 
         from pymafsam.data import pseudo, rows
@@ -121,10 +128,9 @@ class Fit:
         figures = summary(found, reasons)
         rejected = {str(table.image[k]): reason for k, reason in enumerate(reasons) if reason}
         with writing(self.out.with_suffix(".json")) as path:
-            settings = self.settings(table) | {"error": self.error, "energy": self.energy}
-            content = {"settings": settings, **figures, "not_valid": rejected}
+            limits_used = {"error": self.error, "energy": self.energy}
+            content = {"settings": {**settings, **limits_used}, **figures, "not_valid": rejected}
             path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        self.draw(fitter.fit.model)
         print_summary(figures, self.out)
 
     def draw(self, model: "BodyModel") -> None:
