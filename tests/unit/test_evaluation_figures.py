@@ -36,9 +36,18 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     random, covered = np.random.default_rng(0), 0
     for _ in range(200):
         one = figure("x", "y", "mean", enumerate(random.normal(2.0, 1.0, 40)))
-        found = figures.interval(figures.spread(one, figures.drawn(40, random, 200)))
+        found = figures.interval(
+            figures.spread(one, figures.drawn(list(map(str, range(40))), random, 200))
+        )
         covered += found.low <= 2.0 <= found.high
     assert 0.88 <= covered / 200 <= 0.99
+
+
+def test_frames_of_one_video_are_drawn_together():
+    counts = figures.drawn(list("aabbb"), np.random.default_rng(0), 50)
+    assert (counts[:, 0] == counts[:, 1]).all()
+    assert (counts[:, 2] == counts[:, 4]).all()
+    assert (counts[:, [0, 2]].sum(1) == 2).all()
 
 
 @pytest.fixture
@@ -102,6 +111,7 @@ def run_of(values, cases, protocol="coco") -> Scores:
         figures=found,
         intervals=[figures.Interval(low=0.0, high=1.0)],
         cases=cases,
+        clusters=cases,
         key={"protocol": protocol},
         seed=0,
     )

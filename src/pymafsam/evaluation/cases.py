@@ -41,11 +41,16 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """What is measured at once, and what is true of it (the protocol's own record)."""
+    """What is measured at once, and what is true of it (the protocol's own record).
+
+    ``cluster`` names the cases that are drawn together in the bootstrap (the frames of one video
+    are not independent); None: the case alone.
+    """
 
     id: str
     looks: tuple[Look, ...]
     truth: Any = None
+    cluster: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

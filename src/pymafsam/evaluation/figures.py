@@ -102,9 +102,14 @@ def figure(
     )
 
 
-def drawn(cases: int, generator: np.random.Generator, draws: int = DRAWS) -> Counts:
-    """How often each case is drawn, for every draw of as many cases as there are."""
-    return generator.multinomial(cases, np.full(cases, 1 / max(cases, 1)), size=draws)
+def drawn(clusters: Sequence[str], generator: np.random.Generator, draws: int = DRAWS) -> Counts:
+    """How often each case is drawn, for every draw of as many clusters as there are.
+
+    ``clusters`` names each case's; those of one cluster are drawn together.
+    """
+    names, cluster = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
+    share = np.full(len(names), 1 / max(len(names), 1))
+    return generator.multinomial(len(names), share, size=draws)[:, cluster]
 
 
 def spread(figure: Figure, counts: Counts) -> Float[np.ndarray, "draws"]:

@@ -157,6 +157,12 @@ def iou(one: Inside, other: Inside) -> float:
     return np.count_nonzero(one & other) / union if union else 1.0
 
 
+def counted(one: Inside, true: Inside) -> tuple[float, ...]:
+    """Pixels right, wrong and missing, outside and inside the mask, for an F1 over both classes."""
+    both, only, missed = (one & true).sum(), (one & ~true).sum(), (~one & true).sum()
+    return tuple(map(float, ((~one & ~true).sum(), missed, only, both, only, missed)))
+
+
 def boundary_f(one: Inside, other: Inside, tolerance: float | None = None) -> float:
     """F-score of the two outlines, matched within ``tolerance`` pixels.
 

@@ -26,6 +26,7 @@ class Scores:
     figures: Sequence[Figure]
     intervals: Sequence[Interval]
     cases: Sequence[str]
+    clusters: Sequence[str]
     key: Mapping[str, Any]
     seed: int
 
@@ -33,11 +34,13 @@ class Scores:
 def scored(run: Run, key: Mapping[str, Any], seed: int, draws: int = DRAWS) -> Scores:
     """The protocol's figures of a run. Nothing is random but the draws, and those by ``seed``."""
     found = run.protocol.measure(run)
-    counts = figures.drawn(len(run.cases), np.random.default_rng(seed), draws)
+    clusters = [case.cluster or case.id for case in run.cases]
+    counts = figures.drawn(clusters, np.random.default_rng(seed), draws)
     return Scores(
         figures=found,
         intervals=[figures.interval(figures.spread(figure, counts)) for figure in found],
         cases=[case.id for case in run.cases],
+        clusters=clusters,
         key=key,
         seed=seed,
     )
@@ -52,6 +55,7 @@ def save(folder: Path, scores: Scores, more: Mapping[str, Any]) -> None:
         "seed": scores.seed,
         "level": figures.LEVEL,
         "cases": len(scores.cases),
+        "clusters": len(set(scores.clusters)),
         "figures": [
             {
                 "name": figure.name,
@@ -69,7 +73,10 @@ def save(folder: Path, scores: Scores, more: Mapping[str, Any]) -> None:
     with writing(folder / SCORES) as path:
         path.write_text(json.dumps(_strict(document), indent=1) + "\n", encoding="utf-8")
     with writing(folder / SAMPLES) as path, path.open("wb") as file:
-        arrays: dict[str, Any] = {"cases": np.array(scores.cases, dtype=str)}
+        arrays: dict[str, Any] = {
+            "cases": np.array(scores.cases, dtype=str),
+            "clusters": np.array(scores.clusters, dtype=str),
+        }
         for number, figure in enumerate(scores.figures):
             arrays |= {f"{number}_rows": figure.rows, f"{number}_case": figure.case}
         np.savez_compressed(file, **arrays)
@@ -107,6 +114,7 @@ def load(path: Path) -> Scores:
             figures=found,
             intervals=intervals,
             cases=arrays["cases"].tolist(),
+            clusters=arrays["clusters"].tolist(),
             key=document["key"],
             seed=document["seed"],
         )
@@ -129,10 +137,13 @@ def differences(first: Scores, second: Scores, draws: int = DRAWS) -> list[Diffe
     protocols = {scores.key.get("protocol") for scores in (first, second)}
     if len(protocols) > 1:
         raise BadInput(f"Two protocols cannot be compared: {' and '.join(map(str, protocols))}.")
-    shared = [case for case in first.cases if case in set(second.cases)]
+    known = set(second.cases)
+    shared = [case for case in first.cases if case in known]
     if not shared:
         raise BadInput("The two runs have no case in common, so they cannot be compared.")
-    counts = figures.drawn(len(shared), np.random.default_rng(first.seed), draws)
+    cluster = dict(zip(first.cases, first.clusters, strict=True))
+    clusters = [cluster[case] for case in shared]
+    counts = figures.drawn(clusters, np.random.default_rng(first.seed), draws)
     theirs = {(f.name, f.whose): f for f in _on(second, shared)}
     return [
         figures.compared(figure, theirs[figure.name, figure.whose], counts)

@@ -6,6 +6,11 @@ from pymafsam.registry import closest
 
 HERE = "pymafsam.evaluation.protocols"
 
+LSP14_OF_MESH = "14: LSP's with Human3.6M's head, by Human3.6M's regressor from the mesh"
+PELVIS = "Human3.6M's pelvis, regressed from the mesh"
+SIMILARITY = "none, scale (N-MPJPE), similarity (PA-MPJPE)"
+OF_ROWS = "the rows' centre and scale"
+
 ROWS = (
     Protocol(
         name="coco",
@@ -73,6 +78,69 @@ ROWS = (
         blind="Whatever stays wrong: a method that always gives the same body scores 0. A flow "
         "with a focal length of its own (--focal) does not see the focal lengths tried here.",
         shown=f"{HERE}.coco:shown",
+    ),
+    Protocol(
+        name="masks",
+        about="how well any segmenter's masks agree with COCO's outlines",
+        cases=f"{HERE}.masks:cases",
+        figures=f"{HERE}.masks:figures",
+        truth="COCO's outlines, of people above 3,000 pixels and of smaller ones",
+        joints="none",
+        boxes="annotated; prompted with all that the detector says of the person in them",
+        headline="IoU",
+        blind="COCO's outlines are polygons clicked by hand: fingers and hair are cut, and holes "
+        "filled. From .9 on an IoU says more about them than about the mask.",
+        keeps=frozenset({"mask"}),
+        segments_only=True,
+        shown=f"{HERE}.coco:shown",
+    ),
+    Protocol(
+        name="3dpw",
+        about="3DPW: joints and vertices against motion capture outdoors",
+        cases=f"{HERE}.pose3d:cases",
+        figures=f"{HERE}.pose3d:figures",
+        truth="SMPL meshes of the person's gender, joints by Human3.6M's regressor",
+        joints=LSP14_OF_MESH,
+        root=PELVIS,
+        alignment=SIMILARITY,
+        boxes=OF_ROWS,
+        headline="MPJPE",
+        blind="Place before the camera and size in the room: only the pose around the pelvis.",
+        shown=f"{HERE}.pose3d:shown",
+    ),
+    *(
+        Protocol(
+            name=name,
+            about=f"Human3.6M, {about}: joints against motion capture in a studio, by action",
+            cases=f"{HERE}.pose3d:cases",
+            figures=f"{HERE}.pose3d:figures",
+            truth="stored joints (S), as they are; vertices of the neutral body where rows have it",
+            joints=LSP14_OF_MESH,
+            root=f"of the answer {PELVIS}; of the truth as stored",
+            alignment=SIMILARITY,
+            boxes=OF_ROWS,
+            headline="MPJPE",
+            blind="Place before the camera; four actors in one room, whose clothes do not vary.",
+            shown=f"{HERE}.pose3d:shown",
+        )
+        for name, about in (
+            ("h36m-p1", "all cameras"),
+            ("h36m-p2", "frontal camera, every fifth frame"),
+        )
+    ),
+    Protocol(
+        name="mpi-inf-3dhp",
+        about="MPI-INF-3DHP: joints, PCK and AUC, indoors and outdoors",
+        cases=f"{HERE}.pose3d:cases",
+        figures=f"{HERE}.pose3d:figures",
+        truth="stored joints (S), as they are",
+        joints="17: LSP's 14 with Human3.6M's head, pelvis, spine, jaw; by Human3.6M's regressor",
+        root=f"of the answer {PELVIS}; of the truth as stored",
+        alignment=SIMILARITY,
+        boxes=OF_ROWS,
+        headline="MPJPE",
+        blind="Place before the camera. The true joints are another skeleton's than the mesh's.",
+        shown=f"{HERE}.pose3d:shown",
     ),
 )
 PROTOCOLS = {row.name: row for row in ROWS}
