@@ -13,6 +13,7 @@ from pymafsam.evaluation.figures import STATISTICS, figure
 from pymafsam.evaluation.scores import Scores
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40))
 def test_drawing_a_row_twice_is_having_it_twice(seed, count):
     random = np.random.default_rng(seed)
@@ -117,7 +118,7 @@ def run_of(values, cases, protocol="coco") -> Scores:
     )
 
 
-@settings(max_examples=5)
+@settings(max_examples=5, deadline=None)
 @given(st.integers(0, 1000))
 def test_a_shift_of_everybody_is_significant_and_noise_is_not(seed):
     random = np.random.default_rng(seed)

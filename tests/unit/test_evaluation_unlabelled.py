@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pymafsam.evaluation.cases import Answer, Found
@@ -84,6 +84,7 @@ def values(run: Run) -> dict[str, float]:
     return {figure.name: figure.value for figure in run.protocol.measure(run)}
 
 
+@settings(deadline=None)
 @given(st.floats(-60, 60))
 def test_lean_is_the_angle_towards_the_camera(degrees):
     points = np.zeros((17, 3))
@@ -142,6 +143,7 @@ def test_the_mirrored_look_shows_mirrored_pixels_in_mirrored_boxes(data):
     np.testing.assert_allclose(other.boxes[0], [WIDTH - x1, y0, WIDTH - x0, y1])
 
 
+@settings(deadline=None)
 @given(st.sampled_from(list(jitter.CHANGES)), st.integers(0, 99))
 def test_what_is_undone_is_what_was_changed(name, seed):
     change = jitter.CHANGES[name]

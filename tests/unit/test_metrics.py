@@ -4,13 +4,14 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pymafsam.evaluation import coco, metrics
 from pymafsam.geometry import rotation
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(0.1, 5))
 def test_procrustes_undoes_any_similarity(seed, scale):
     random = np.random.default_rng(seed)
@@ -20,6 +21,7 @@ def test_procrustes_undoes_any_similarity(seed, scale):
     np.testing.assert_allclose(metrics.pa_mpjpe(moved, true), 0, atol=1e-9)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_alignment_never_makes_the_squared_error_larger(seed):
     random = np.random.default_rng(seed)
@@ -91,6 +93,7 @@ def test_perfect_keypoints_score_one_and_far_ones_nothing(annotations):
     assert coco.score(annotations, [])["AP"] == 0
 
 
+@settings(deadline=None)
 @given(st.floats(0, 40))
 def test_similarity_falls_with_distance(shift):
     keypoints = np.zeros((17, 3)) + [50, 50, 2]

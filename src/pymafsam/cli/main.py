@@ -53,6 +53,19 @@ VERBS: dict[str, Verb] = {
     "evaluate jitter": Verb(
         "pymafsam.cli.evaluate:EvaluateJitter", "small changes of box and picture; needs no labels"
     ),
+    "evaluate masks": Verb("pymafsam.cli.evaluate:EvaluateMasks", "masks against COCO's outlines"),
+    "evaluate synthetic": Verb(
+        "pymafsam.cli.evaluate:EvaluateSynthetic", "rendered people with exact 3D answers"
+    ),
+    "evaluate views": Verb(
+        "pymafsam.cli.evaluate:EvaluateViews", "several calibrated cameras; needs no labels"
+    ),
+    "evaluate 3dpw": Verb("pymafsam.cli.evaluate:Evaluate3dpw", "3DPW: MPJPE, PA-MPJPE, PVE"),
+    "evaluate h36m-p1": Verb("pymafsam.cli.evaluate:EvaluateH36mP1", "Human3.6M, all cameras"),
+    "evaluate h36m-p2": Verb("pymafsam.cli.evaluate:EvaluateH36mP2", "Human3.6M, frontal camera"),
+    "evaluate mpi-inf-3dhp": Verb(
+        "pymafsam.cli.evaluate:EvaluateMpiInf3dhp", "MPI-INF-3DHP: MPJPE, PCK, AUC"
+    ),
     "evaluate compare": Verb("pymafsam.cli.evaluate:Compare", "the differences of two runs"),
     "train": Verb("pymafsam.cli.train:Train", "a network, by a recipe; one process or many"),
     "convert": Verb(

@@ -41,6 +41,13 @@ class Journal:
         """Start this process' file with what is ``known``, then take more."""
         return Writer(self, known)
 
+    def finish(self, answers: Mapping[str, Answer]) -> None:
+        """Everything in one file, in the order given; the parts of several processes go."""
+        for path in self.folder.glob(PATTERN):
+            if path.name != self.name:
+                path.unlink()
+        self.writing(answers).close()
+
     def header(self) -> str:
         """The first line."""
         return json.dumps(dict(self.key), sort_keys=True)
@@ -81,6 +88,10 @@ class Writer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
 

@@ -91,7 +91,7 @@ def angles(
         ),
         axis=-1,
     )
-    return np.arctan2(sine, np.trace(between, axis1=-2, axis2=-1) - 1)
+    return np.asarray(np.arctan2(sine, np.trace(between, axis1=-2, axis2=-1) - 1))
 
 
 def acceleration_error(

@@ -4,7 +4,7 @@ The rows themselves stand in ``pymafsam.evaluation.protocols``.
 """
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,7 +67,8 @@ class Protocol:
     ``module:function``. ``truth``, ``joints``, ``root``, ``alignment`` and ``boxes`` say in words
     what the figures mean, and stand in the results; ``blind`` what the figures cannot see.
     ``keeps``: of ``silhouette`` and ``mask``, what is kept of the answers. ``headline`` names the
-    figure by whose rows the best and worst pictures are chosen.
+    figure by whose rows the best and worst pictures are chosen. ``home`` is the module that knows
+    perfect answers (see ``checks``) and what is shown of the truth.
     """
 
     name: str
@@ -83,7 +84,10 @@ class Protocol:
     blind: str = ""
     keeps: frozenset[str] = frozenset()
     segments_only: bool = False
-    shown: str | None = None  # module:function of (Case, look's name), gives Drawn
+    several_looks: bool = False  # the same picture, changed: only a flow can answer
+    home: str | None = None  # module with perfect, perturbed, EXPECTED (checks) and shown (page)
+    expected: Mapping[str, float] | None = None  # where not the module's EXPECTED
+    compared: str | None = None  # module:function of Run: pairs whose order and unit are checked
     legacy: str | None = None  # module:function of figures: keys that scores.json had before
 
     def read(self, data: Data) -> list[Case]:
@@ -100,7 +104,7 @@ class Protocol:
         return {name: getattr(self, name) for name in names}
 
 
-def resolve(place: str) -> Callable[..., Any]:
-    """The function at ``module:function``."""
+def resolve(place: str) -> Any:
+    """What stands at ``module:name``."""
     module, _, attribute = place.partition(":")
     return getattr(importlib.import_module(module), attribute)

@@ -22,7 +22,8 @@ ROWS = (
         headline="OKS",
         blind="Depth: a body that leans, or is of the wrong size, can have perfect keypoints.",
         keeps=frozenset({"silhouette", "mask"}),
-        shown=f"{HERE}.coco:shown",
+        compared=f"{HERE}.coco:compared",
+        home=f"{HERE}.coco",
         legacy=f"{HERE}.coco:legacy",
     ),
     Protocol(
@@ -35,7 +36,8 @@ ROWS = (
         boxes="the joints' box and a tenth of it around, or the surest person of the detector",
         headline="PCK@0.2",
         blind="Depth. The head is not counted: COCO's keypoints have no head top.",
-        shown=f"{HERE}.lsp:shown",
+        compared=f"{HERE}.lsp:compared",
+        home=f"{HERE}.lsp",
         legacy=f"{HERE}.lsp:legacy",
     ),
     Protocol(
@@ -49,7 +51,7 @@ ROWS = (
         headline="lean, size",
         blind="The camera's pitch: a picture taken from above makes everybody lean. Whoever really "
         "leans towards the camera. Poses other than standing, sizes, turns about the vertical.",
-        shown=f"{HERE}.coco:shown",
+        home=f"{HERE}.standing",
     ),
     Protocol(
         name="mirror",
@@ -63,7 +65,8 @@ ROWS = (
         headline="joint difference, mean",
         blind="Whatever is wrong in the same way on both sides: wrong depth, size, or pose that is "
         "mirrored along. A method that averages both looks scores 0 and need not be right.",
-        shown=f"{HERE}.coco:shown",
+        several_looks=True,
+        home=f"{HERE}.mirror",
     ),
     Protocol(
         name="jitter",
@@ -77,7 +80,8 @@ ROWS = (
         headline="motion, mean",
         blind="Whatever stays wrong: a method that always gives the same body scores 0. A flow "
         "with a focal length of its own (--focal) does not see the focal lengths tried here.",
-        shown=f"{HERE}.coco:shown",
+        several_looks=True,
+        home=f"{HERE}.jitter",
     ),
     Protocol(
         name="masks",
@@ -92,7 +96,7 @@ ROWS = (
         "filled. From .9 on an IoU says more about them than about the mask.",
         keeps=frozenset({"mask"}),
         segments_only=True,
-        shown=f"{HERE}.coco:shown",
+        home=f"{HERE}.masks",
     ),
     Protocol(
         name="3dpw",
@@ -106,7 +110,7 @@ ROWS = (
         boxes=OF_ROWS,
         headline="MPJPE",
         blind="Place before the camera and size in the room: only the pose around the pelvis.",
-        shown=f"{HERE}.pose3d:shown",
+        compared=f"{HERE}.pose3d:compared",
     ),
     *(
         Protocol(
@@ -121,7 +125,8 @@ ROWS = (
             boxes=OF_ROWS,
             headline="MPJPE",
             blind="Place before the camera; four actors in one room, whose clothes do not vary.",
-            shown=f"{HERE}.pose3d:shown",
+            home=f"{HERE}.pose3d",
+            compared=f"{HERE}.pose3d:compared",
         )
         for name, about in (
             ("h36m-p1", "all cameras"),
@@ -140,7 +145,40 @@ ROWS = (
         boxes=OF_ROWS,
         headline="MPJPE",
         blind="Place before the camera. The true joints are another skeleton's than the mesh's.",
-        shown=f"{HERE}.pose3d:shown",
+        expected={"MPJPE": 10 * 16 / 17},  # the pelvis itself stays
+        home=f"{HERE}.pose3d",
+        compared=f"{HERE}.pose3d:compared",
+    ),
+    Protocol(
+        name="synthetic",
+        about="rendered people of whom everything is known: joints, surface, angles, distance",
+        cases=f"{HERE}.synthetic:cases",
+        figures=f"{HERE}.synthetic:figures",
+        truth="the embedded body that was rendered, in clothes, poses of everyday and capture",
+        joints="24 joints of the skeleton",
+        root="the pelvis",
+        alignment=SIMILARITY,
+        boxes="around what is seen of the person",
+        headline="PA-MPJPE",
+        blind="Photographs: skin, cloth and light are simpler than real ones. A method whose body "
+        "is the rendered one has it easier than one with another skeleton.",
+        home=f"{HERE}.synthetic",
+    ),
+    Protocol(
+        name="views",
+        about="several calibrated cameras must see one body (no labels)",
+        cases=f"{HERE}.views:cases",
+        figures=f"{HERE}.views:figures",
+        truth="the other views; keypoints triangulated from what the detector saw in all of them",
+        joints="24 joints between views; COCO's shoulders to ankles against the triangulated ones",
+        root="middle of the hips",
+        alignment="similarity (PA), and the calibration's rotation alone",
+        boxes="the detector's largest person",
+        headline="disagreement, PA",
+        blind="What all views get wrong alike. Triangulated keypoints are the detector's, not the "
+        "skeleton's: their own residual in pixels stands beside, and bounds what can be said.",
+        several_looks=True,
+        home=f"{HERE}.views",
     ),
 )
 PROTOCOLS = {row.name: row for row in ROWS}

@@ -1,6 +1,6 @@
 """COCO keypoints: AP of the mesh's keypoints, their likeness person by person, overlaps."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -8,14 +8,17 @@ import numpy as np
 
 from pymafsam.evaluation import attributes, coco
 from pymafsam.evaluation.cases import Answer, Case, Found, Look
+from pymafsam.evaluation.checks import Pair
 from pymafsam.evaluation.coco import Annotated, AnnotatedPicture
 from pymafsam.evaluation.figures import Figure, figure
 from pymafsam.evaluation.metrics import iou
 from pymafsam.evaluation.protocol import Data, Drawn, Run
+from pymafsam.files import rle
 from pymafsam.files.frames import read_picture
 
 GIVEN, DETECTED = "annotations", "detector"
 LARGE = 3000  # pixels of annotated area from which masks are judged by themselves
+MOST_POINTS = 15  # labelled: of such people the order of keypoints can be told
 POINTS = {"mesh": "keypoints", "detector": "detector"}
 SCORES = {"mesh": "score", "detector": "detector_score"}
 
@@ -154,6 +157,56 @@ def _overlaps(run: Run) -> list[Figure]:
     return [
         figure(name, name.split("_")[0], "mean", values) for name, values in rows.items() if values
     ]
+
+
+def perfect(case: Case) -> Answer:
+    """The annotated keypoints and outlines as an answer."""
+    return _answer(case, lambda person: person.keypoints)
+
+
+def perturbed(case: Case) -> Answer:
+    """Keypoints moved so far that every one's likeness is a half."""
+
+    def moved(person: Annotated) -> np.ndarray:
+        # exp(-d^2 / (2 area (2 sigma)^2)) = 1/2, see ``coco.similarity``.
+        away = 2 * coco.SIGMAS * np.sqrt(2 * np.log(2) * (person.area + np.spacing(1)))
+        points = person.keypoints.copy()
+        points[:, 0] += away
+        return points
+
+    return _answer(case, moved)
+
+
+EXPECTED = {"OKS": 0.5}
+
+
+def _answer(case: Case, points: Callable[[Annotated], np.ndarray]) -> Answer:
+    people = []
+    for number, person in enumerate(labelled(case.truth)):
+        outline = rle.encode(person.mask(case.truth.size))
+        people.append(
+            Found(
+                score=1.0,
+                box=person.box,
+                asked=number,
+                keypoints=points(person),
+                mask=outline,
+                silhouette=outline,
+            )
+        )
+    return Answer(people={look.name: people for look in case.looks})
+
+
+def compared(run: Run) -> list[Pair]:
+    """Whoever has most keypoints labelled, with who answers them."""
+    out = []
+    for _, case, answer in run.each():
+        for person, found in pairs(answer, case.truth):
+            known = (person.keypoints[:, 2] > 0).sum()
+            if found is not None and found.keypoints is not None and known >= MOST_POINTS:
+                seen, true = found.keypoints[:, :2], person.keypoints[:, :2]
+                out.append(Pair(found=seen, true=true, layout="coco17", kind="keypoints"))
+    return out
 
 
 def shown(case: Case, look: str) -> Drawn:

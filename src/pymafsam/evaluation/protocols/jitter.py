@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from pymafsam.evaluation.cases import Case, Found, Look
+from pymafsam.evaluation.cases import Answer, Case, Found, Look
 from pymafsam.evaluation.figures import Figure, figure
 from pymafsam.evaluation.metrics import mpjpe, pa_mpjpe
 from pymafsam.evaluation.protocol import Data, Run
@@ -160,6 +160,37 @@ def figures(run: Run) -> list[Figure]:
         figure("motion, mean, PA", "mesh", "mean", aligned, **rest),
         *out,
     ]
+
+
+def perfect(case: Case) -> Answer:
+    """Bodies that turn with their pictures and else stay as they are."""
+    return _bodies(case, 0.0)
+
+
+def perturbed(case: Case) -> Answer:
+    """The same, with one of 24 joints 24 mm off in every disturbed look."""
+    return _bodies(case, 0.024)
+
+
+EXPECTED = {"motion, mean": 1.0}
+
+
+def _bodies(case: Case, away: float) -> Answer:
+    count = len(coco.labelled(case.truth))
+    plain = np.random.default_rng(0).normal(size=(24, 3)) + [0, 0, 5]
+    people = {}
+    for look in case.looks:
+        turn = rotation(np.radians(CHANGES.get(look.name, Change()).turn))
+        joints = np.column_stack([plain[:, :2] @ turn.T, plain[:, 2]])
+        joints[-1, 2] += away if look.name != PLAIN else 0.0
+        people[look.name] = [
+            Found(score=1.0, box=np.zeros(4), asked=number, joints={"body24": joints})
+            for number in range(count)
+        ]
+    return Answer(people=people)
+
+
+shown = coco.shown
 
 
 def _pairs(run: Run, name: str) -> Iterator[tuple[int, Found, Found]]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from pymafsam.evaluation import lsp, metrics
 from pymafsam.evaluation.cases import Answer, Case, Found, Look
+from pymafsam.evaluation.checks import Pair
 from pymafsam.evaluation.figures import Figure, figure
 from pymafsam.evaluation.protocol import Data, Drawn, Run
 from pymafsam.files.frames import read_picture
@@ -70,6 +71,40 @@ def hits(found: np.ndarray | None, true: np.ndarray, part: float) -> tuple[float
 
 def _surest(answer: Answer) -> Found | None:
     return max(answer.of(LOOK), key=lambda found: found.score, default=None)
+
+
+def perfect(case: Case) -> Answer:
+    """The annotated joints as an answer."""
+    return _answer(case, 0.0)
+
+
+def perturbed(case: Case) -> Answer:
+    """Every joint moved by 0.15 of the torso: right at .2, wrong at .1."""
+    length = metrics.torso(case.truth.joints[None])[0]
+    return _answer(case, 0.15 * float(np.nan_to_num(length)))
+
+
+EXPECTED = {"PCK@0.2": 1.0, "PCK@0.1": 0.0}
+
+
+def _answer(case: Case, away: float) -> Answer:
+    points = np.ones((len(joints.COCO17), 3))
+    points[IN_COCO, :2] = case.truth.joints[:12, :2] + [away, 0]
+    return Answer(people={LOOK: [Found(score=1.0, box=case.truth.box, keypoints=points)]})
+
+
+def compared(run: Run) -> list[Pair]:
+    """Whoever has all limb joints, with who answers them."""
+    out = []
+    for _, case, answer in run.each():
+        found, true = _surest(answer), case.truth.joints
+        if found is not None and found.keypoints is not None and (true[:12, 2] > 0).all():
+            placed = np.zeros((len(joints.COCO17), 2))
+            placed[IN_COCO] = true[:12, :2]
+            rows = np.isin(np.arange(len(placed)), IN_COCO)
+            answered = np.where(rows[:, None], found.keypoints[:, :2], 0)
+            out.append(Pair(found=answered, true=placed, layout="coco17", kind="keypoints"))
+    return out
 
 
 def shown(case: Case, look: str) -> Drawn:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pymafsam.evaluation import attributes
-from pymafsam.evaluation.cases import Case
+from pymafsam.evaluation.cases import Answer, Case, Found
 from pymafsam.evaluation.coco import Annotated
 from pymafsam.evaluation.figures import Figure, figure
 from pymafsam.evaluation.metrics import boundary_f, counted, iou
@@ -62,3 +62,19 @@ def _masks(run: Run) -> Iterator[tuple[int, Annotated, Any, Inside]]:
             if inside is None:
                 inside = np.zeros((height, width), bool)
             yield index, person, kinds[person.id], inside
+
+
+def perfect(case: Case) -> Answer:
+    """The annotated outlines as an answer."""
+    return coco.perfect(case)
+
+
+def perturbed(case: Case) -> Answer:
+    """No mask at all: no overlap, and below .5."""
+    people = coco.labelled(case.truth)
+    found = [Found(score=1.0, box=one.box, asked=k) for k, one in enumerate(people)]
+    return Answer(people={coco.GIVEN: found})
+
+
+EXPECTED = {"IoU": 0.0, "boundary F": 0.0, "below .5 IoU": 1.0}
+shown = coco.shown

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pymafsam.evaluation.cases import Case, Found, Look
+from pymafsam.evaluation.cases import Answer, Case, Found, Look
 from pymafsam.evaluation.figures import Figure, figure
 from pymafsam.evaluation.metrics import mpjpe, pa_mpjpe
 from pymafsam.evaluation.protocol import Data, Run
@@ -77,6 +77,37 @@ def pairs(run: Run) -> Iterator[tuple[int, Found, Found]]:
         ):
             if first is not None and second is not None:
                 yield index, first, second
+
+
+def perfect(case: Case) -> Answer:
+    """Bodies that are mirrored with their pictures."""
+    return _bodies(case, 0.0)
+
+
+def perturbed(case: Case) -> Answer:
+    """The same with one of 24 joints 24 mm off."""
+    return _bodies(case, 0.024)
+
+
+EXPECTED = {"joint difference, mean": 1.0, "joint difference, median": 0.0}
+
+
+def _bodies(case: Case, away: float) -> Answer:
+    count = len(coco.labelled(case.truth))
+    plain = np.random.default_rng(0).normal(size=(24, 3)) + [0, 0, 5]
+    other = mirror.points(plain, "smpl24")
+    other[-1, 1] += away
+    people = {
+        name: [
+            Found(score=1.0, box=np.zeros(4), asked=number, joints={"body24": joints})
+            for number in range(count)
+        ]
+        for name, joints in ((PLAIN, plain), (MIRRORED, other))
+    }
+    return Answer(people=people)
+
+
+shown = coco.shown
 
 
 def _depth(first: Found, second: Found, which: str) -> float:

@@ -19,7 +19,8 @@ from pymafsam.data import rows as tables
 from pymafsam.data.rows import PIXELS_PER_SCALE, Row
 from pymafsam.errors import BadInput, MissingAsset
 from pymafsam.evaluation import metrics
-from pymafsam.evaluation.cases import Case, Found, Look
+from pymafsam.evaluation.cases import Answer, Case, Found, Look
+from pymafsam.evaluation.checks import Pair
 from pymafsam.evaluation.figures import Figure, figure
 from pymafsam.evaluation.protocol import Data, Drawn, Run
 from pymafsam.evaluation.skeletons import METRE
@@ -295,6 +296,40 @@ def _surfaces(
 def _at_equal_size(ours: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ours, theirs = ours.astype(np.float64), theirs.astype(np.float64)
     return metrics.scale_corrected(ours, theirs), theirs
+
+
+def perfect(case: Case) -> Answer:
+    """The stored joints as an answer; of true meshes nothing is tried (``measured`` reads them)."""
+    return _answer(case, 0.0)
+
+
+def perturbed(case: Case) -> Answer:
+    """Every joint but the pelvis 10 mm to the side."""
+    return _answer(case, 0.01)
+
+
+EXPECTED = {"MPJPE": 10.0}
+
+
+def _answer(case: Case, away: float) -> Answer:
+    row: Row = case.truth.row
+    joints = np.zeros((len(H36M17), 3))
+    for count in (17, 14):
+        true = stored(row, count)
+        if true is not None:
+            joints[[FROM.index(name) for name in IN_H36M[count]]] = true + [away, 0, 0]
+    joints[0] = 0  # the pelvis is subtracted, and is the origin of what is stored
+    found = Found(score=1.0, box=np.zeros(4), asked=0, joints={"h36m17": joints})
+    return Answer(people={LOOK: [found]} if row.joints_3d is not None else {})
+
+
+def compared(run: Run) -> list[Pair]:
+    """Joints side by side, put into LSP's order, whose sides are known."""
+    benchmark = BENCHMARKS[run.protocol.name]
+    return [
+        Pair(found=one.found[:14], true=one.true[:14], layout="lsp14", kind="joints")
+        for one in measured(run, benchmark)
+    ]
 
 
 def shown(case: Case, look: str) -> Drawn:

@@ -11,13 +11,14 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from pymafsam.evaluation.cases import Case, Found
+from pymafsam.evaluation.cases import Answer, Case, Found
 from pymafsam.evaluation.coco import Annotated
 from pymafsam.evaluation.figures import Figure, figure
 from pymafsam.evaluation.protocol import Data, Run
 from pymafsam.evaluation.protocols import coco
 from pymafsam.evaluation.skeletons import SETS, middle
 from pymafsam.geometry.joints import COCO17
+from pymafsam.geometry.rotation import from_axis_angle
 
 MOST = 12.0  # degrees from vertical in the picture
 SIDES = ("left", "right")
@@ -88,6 +89,37 @@ def figures(run: Run) -> list[Figure]:
         for index, found in _standing(run)
     ]
     return [*out, figure("lean, size", "mesh", "mean", sizes, unit="degrees", better="less")]
+
+
+def perfect(case: Case) -> Answer:
+    """Everybody straight as a post."""
+    return _posts(case, 0.0)
+
+
+def perturbed(case: Case) -> Answer:
+    """Everybody leaning towards the camera by 10 degrees."""
+    return _posts(case, 10.0)
+
+
+EXPECTED = {"trunk lean, mean": 10.0, "legs lean, mean": 10.0, "trunk lean, deviation": 0.0}
+
+
+def _posts(case: Case, degrees: float) -> Answer:
+    joints = np.zeros((len(COCO17), 3))
+    for side in SIDES:
+        joints[ORDER.index(f"{side}_shoulder")] = [0, -0.5, 0]
+        joints[ORDER.index(f"{side}_ankle")] = [0, 0.9, 0]
+    joints = joints @ from_axis_angle(np.radians([degrees, 0.0, 0.0])).T + [0, 0, 4]
+    boxes = case.looks[0].boxes
+    assert boxes is not None
+    people = [
+        Found(score=1.0, box=box, asked=number, joints={"coco17": joints})
+        for number, box in enumerate(boxes)
+    ]
+    return Answer(people={coco.GIVEN: people})
+
+
+shown = coco.shown
 
 
 def _standing(run: Run) -> Iterator[tuple[int, Found]]:
