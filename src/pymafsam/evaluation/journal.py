@@ -79,10 +79,12 @@ class Writer:
         fresh.replace(path)
         self._file = path.open("a", encoding="utf-8")
 
-    def add(self, case: str, answer: Answer) -> None:
-        """Keep one more answer."""
-        self._file.write(line(case, answer))
+    def add(self, case: str, answer: Answer) -> Answer:
+        """Keep one more answer; returns it as it will be read again."""
+        text = line(case, answer)
+        self._file.write(text)
         self._file.flush()
+        return read_line(text, self._file.name)[1]
 
     def __enter__(self) -> "Writer":
         return self

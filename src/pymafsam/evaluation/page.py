@@ -112,7 +112,7 @@ def ranked(values: Mapping[int, float], better: str) -> dict[str, list[int]]:
     """Cases of each kind; nobody is shown twice where there are enough."""
     sign = -1.0 if better == "more" else 1.0
     order = sorted(values, key=lambda index: (-sign * values[index], index))
-    count = min(SHOWN, (len(order) + 2) // 3)
+    count = min(SHOWN, max(len(order) // 3, 1))
     middle = max((len(order) - count) // 2, 0)
     return {
         "Worst": order[:count],
