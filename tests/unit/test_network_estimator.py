@@ -306,6 +306,11 @@ def test_a_checkpoint_runs_in_float32_unless_told_and_never_in_an_unknown_precis
         runtime.TorchRunner(files["torch"], model, precision="float8")
 
 
+def test_a_network_that_gives_no_numbers_is_said_to_be_damaged():
+    with pytest.raises(BadInput, match="camera that are no finite numbers"):
+        runtime.checked({"vertices": np.zeros((1, 2, 3)), "camera": np.full((1, 3), np.nan)})
+
+
 def test_half_precision_stays_near(files, model):
     one = job()
     exact, quick = (

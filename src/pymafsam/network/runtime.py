@@ -4,6 +4,7 @@ An exported network (.onnx) needs no torch.
 """
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -100,7 +101,7 @@ class OnnxRunner:
     ) -> Result:
         given = {"images": images, "points": points}  # HMR was exported without points
         found = self.session.run(list(OUTPUTS), {name: given[name] for name in self.session.inputs})
-        return Result(**dict(zip(OUTPUTS.values(), found, strict=True)))
+        return checked(dict(zip(OUTPUTS.values(), found, strict=True)))
 
 
 class OpenVinoRunner:
@@ -125,7 +126,7 @@ class OpenVinoRunner:
         known = set().union(*(entry.names for entry in self.compiled.inputs))
         with self._turn:
             found = self.compiled({name: a for name, a in given.items() if name in known})
-            return Result(**{field: np.array(found[name]) for name, field in OUTPUTS.items()})
+            return checked({field: np.array(found[name]) for name, field in OUTPUTS.items()})
 
     def __reduce__(self) -> tuple[Any, ...]:
         return self._made, ()
@@ -168,10 +169,21 @@ class TorchRunner:
         last = rounds[-1]
         values = (last.vertices, last.joints, last.rotations, last.betas, last.camera, states)
         fields = OUTPUTS.values()
-        return Result(**{name: v.cpu().numpy() for name, v in zip(fields, values, strict=True)})
+        return checked({name: v.cpu().numpy() for name, v in zip(fields, values, strict=True)})
 
     def __reduce__(self) -> tuple[Any, ...]:
         return self._made, ()
+
+
+def checked(values: Mapping[str, np.ndarray]) -> Result:
+    """What a network gave, as a record. Raises BadInput where it is no number."""
+    for name, value in values.items():
+        if not np.isfinite(value).all():
+            raise BadInput(
+                f"The network gives {name} that are no finite numbers: its weights are damaged.\n"
+                "  Get the checkpoint again, or convert it again."
+            )
+    return Result(**values)
 
 
 def read_description(path: Path, model: BodyModel) -> tuple[Architecture, np.ndarray | None]:
@@ -188,13 +200,21 @@ def read_description(path: Path, model: BodyModel) -> tuple[Architecture, np.nda
     said = {entry.key: entry.value for entry in file.metadata_props}
     if HEADER not in said:
         raise BadInput(f"{path} was not exported by pymafsam (`pymafsam convert --to onnx`).")
-    made = next(output for output in file.graph.output if output.name == "vertices")
-    count = made.type.tensor_type.shape.dim[1].dim_value
+    made = [output for output in file.graph.output if output.name == "vertices"]
+    sizes = (
+        [dimension.dim_value for dimension in made[0].type.tensor_type.shape.dim] if made else []
+    )
+    if len(sizes) != 3:
+        raise BadInput(f"{path} is damaged: it gives no vertices (batch, vertices, 3).")
+    count = sizes[1]
     if count not in (0, len(model.template)) or said.get("body") != model.name:
         raise BadInput(
             f'{path} has the body "{said.get("body")}" ({count} vertices) inside; '
             f'"{model.name}" was chosen. Give the same --body, or export again.'
         )
     bank = [t for t in file.graph.initializer if t.name == "bank"]
-    arrays = [onnx.numpy_helper.to_array(tensor) for tensor in bank]
+    try:
+        arrays = [onnx.numpy_helper.to_array(tensor) for tensor in bank]
+    except Exception as error:  # of a tensor whose sizes and bytes do not agree
+        raise BadInput(f"{path} is damaged: its bank of points ({error}).") from error
     return Architecture.from_json(said[HEADER]), arrays[0].copy() if arrays else None

@@ -4,6 +4,7 @@ Nothing in a file is ever run: torch's files are read with ``weights_only``, our
 """
 
 import pickle
+import re
 import warnings
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -188,12 +189,15 @@ def read_torch(path: Path) -> Mapping[str, Any]:
             warnings.simplefilter("ignore")  # of unusual pickle protocols
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # its parsers raise whatever they stumble over
-        reason = _first_line(error)
-        if isinstance(error, pickle.UnpicklingError) and "global" in str(error).lower():
+        # torch's own words begin with how to switch the safety off; they are not repeated.
+        wish = re.search(r"GLOBAL ([\w.]+)", str(error))
+        if isinstance(error, pickle.UnpicklingError) and wish:
             raise UntrustedFile(
-                f"{path} asks for more than tensors and was refused: {reason}\n"
-                "  A checkpoint needs nothing but tensors; reading this one would run its code."
+                f"{path} wants to run {wish[1]} when it is read, and was refused.\n"
+                "  A checkpoint needs nothing but tensors: get this one again from its owner."
             ) from error
+        unpickling = isinstance(error, pickle.UnpicklingError)
+        reason = "no table of tensors" if unpickling else _first_line(error)
         raise BadInput(f"{path} is damaged, truncated or no file of torch ({reason}).") from error
     if not isinstance(content, Mapping):
         raise BadInput(f"{path} holds a {type(content).__name__}; a table of weights was wanted.")
