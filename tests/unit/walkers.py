@@ -19,7 +19,7 @@ from pymafsam.render.draw import silhouette
 SIZE = (320, 240)
 RATE = 25.0
 CAMERA = picture_camera(SIZE)
-NOISE = 0.01  # of a box's height: keypoints and box corners
+NOISE = 0.006  # of a box's height: keypoints and box corners
 METRIC_NOISE = 0.03  # metres: landmarks around the hips
 
 

@@ -45,7 +45,7 @@ class Calm:
     from frame to frame. ``width`` is Cauchy's, in deviations.
     """
 
-    pixel: float = 0.4
+    pixel: float = 0.6
     acceleration: tuple[float, float, float] = (100.0, 100.0, 20.0)
     turning: float = 2000.0
     foot: float = 0.0005
