@@ -1,5 +1,6 @@
 """The flow of a video with a detector and a fit that cost nothing: what breaks, what goes on."""
 
+import json
 from dataclasses import replace
 from fractions import Fraction
 
@@ -9,7 +10,8 @@ import pytest
 
 from pymafsam import body as bodies
 from pymafsam.body import place
-from pymafsam.clips import Clip, ClipOptions, film, flow, reconstruct, shelf
+from pymafsam.cli.main import main
+from pymafsam.clips import Clip, ClipOptions, film, flow, looking, reconstruct, shelf
 from pymafsam.clips.ahead import ahead
 from pymafsam.clips.following import Wanted
 from pymafsam.errors import BadInput
@@ -260,3 +262,22 @@ def test_a_stage_ahead_gives_the_same_and_tells_its_error():
     assert next(taken) == 1
     with pytest.raises(BadInput, match="no more"):
         next(taken)
+
+
+def test_saved_motions_have_figures(tmp_path, reconstructor, monkeypatch):
+    # Red people's keypoints follow their box, so the box must follow the people.
+    monkeypatch.setattr(looking, "FIND", 1)
+    path = write(tmp_path / "walk.mp4", 7, people=2)
+    run(path, tmp_path, reconstructor)
+    rows = [
+        f"{k + 1},{person + 1},{10 + 2 * k + 45 * person},12,12,40,1"
+        for k in range(7)
+        for person in range(2)
+    ]
+    (tmp_path / "gt.txt").write_text("\n".join(rows))
+    words = [tmp_path / "walk.npz", "--tracks", tmp_path / "gt.txt", "--out", tmp_path / "e"]
+    assert main(["evaluate", "sequence", *map(str, words)]) == 0
+    (told,) = json.loads((tmp_path / "e" / "scores.json").read_text())
+    assert (told["following"]["switches"], told["following"]["idf1"]) == (0, 1)
+    assert len(told["tracks"]) == 2
+    assert told["tracks"][0]["bone_length_variation"] < 1e-6

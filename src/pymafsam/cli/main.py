@@ -66,6 +66,9 @@ VERBS: dict[str, Verb] = {
     "evaluate mpi-inf-3dhp": Verb(
         "pymafsam.cli.evaluate:EvaluateMpiInf3dhp", "MPI-INF-3DHP: MPJPE, PCK, AUC"
     ),
+    "evaluate sequence": Verb(
+        "pymafsam.cli.evaluate_sequence:EvaluateSequence", "calmness and identities of motions"
+    ),
     "evaluate compare": Verb("pymafsam.cli.evaluate:Compare", "the differences of two runs"),
     "train": Verb("pymafsam.cli.train:Train", "a network, by a recipe; one process or many"),
     "convert": Verb(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from pymafsam.clips.known import Known, remembered
 from pymafsam.clips.looks import Look, Single, bare
 from pymafsam.errors import PymafsamError
 from pymafsam.geometry.boxes import overlap
@@ -26,7 +27,6 @@ FIND = 3  # of the frames looked at, every how many people are looked for in the
 UNSURE = 0.25  # score of somebody who is believed where somebody was before
 LOST = 0.12  # keypoint score below which nobody is thought to be where somebody was
 SAME_PLACE = 0.3  # overlap with where somebody was
-CLEAR = 0.3  # confidence of a keypoint that says where somebody is
 WIDTH = 160  # pixels of the picture in which the camera's motion is measured
 
 Ask = Callable[[Frame], Request]
@@ -69,7 +69,7 @@ class Looker:
         self, frames: Iterable[Frame], before: Frame | None
     ) -> Iterator[tuple["_Pending", Observation | None]]:
         """Every frame as seen, with its observation where it is looked at."""
-        known: Sequence[Person] = ()
+        known: Sequence[Known] = ()
         masked = -np.inf
         past = None if before is None else _grey(before.pixels)
         for k, frame in enumerate(frames):
@@ -83,7 +83,7 @@ class Looker:
                 except PymafsamError as error:
                     self.failed(frame, error)
             if observation is not None:
-                known = observation.people
+                known = remembered(observation.people, () if anew else known)
                 masked = seconds if wanted and known else masked
             yield (
                 _Pending.of(frame, observation, meant, _moved(now, past, observation)),
@@ -99,7 +99,7 @@ class Looker:
             return True  # looking at it will tell why
 
     def _observe(
-        self, frame: Frame, known: Sequence[Person], *, anew: bool, masks: bool
+        self, frame: Frame, known: Sequence[Known], *, anew: bool, masks: bool
     ) -> tuple[Observation, tuple[bool, ...]]:
         """Everybody in a frame, and who of them is meant by a prompt."""
         request = self.ask(frame)
@@ -119,7 +119,7 @@ class Looker:
         return observation, meant
 
     def _people(
-        self, request: Request, known: Sequence[Person], *, anew: bool
+        self, request: Request, known: Sequence[Known], *, anew: bool
     ) -> tuple[list[Person], tuple[bool, ...]]:
         """The people of a frame, described; nobody twice."""
         observer, frame = self.reconstructor.observer, request.frame
@@ -127,13 +127,15 @@ class Looker:
             people = observer.detector.describe(frame.pixels, list(request.people))
             return people, (False,) * len(people)
         asked = [] if request.prompts is None else observer.prompted(frame, request.prompts)
-        places = self._found(frame, known) if anew or not known else [_moved_on(p) for p in known]
+        places = (
+            self._found(frame, known) if anew or not known else [one.moved_on() for one in known]
+        )
         people = observer.detector.describe(frame.pixels, [*asked, *places])
         chosen = distinct(people)
         sure = [p for p in chosen if (p.keypoint_score or 0) >= LOST or p.prompt is not None]
         return sure, tuple(person.prompt is not None for person in sure)
 
-    def _found(self, frame: Frame, known: Sequence[Person]) -> list[Person]:
+    def _found(self, frame: Frame, known: Sequence[Known]) -> list[Person]:
         """Whom the detector is sure of, and whom it half sees where somebody was before."""
         observer = self.reconstructor.observer
         found = observer.detector.find(frame.pixels)
@@ -141,7 +143,7 @@ class Looker:
             person
             for person in found
             if person.score >= observer.minimum_score
-            or (person.score >= UNSURE and any(_is_at(person, other) for other in known))
+            or (person.score >= UNSURE and any(_is_at(person, other.person) for other in known))
         ]
 
 
@@ -188,21 +190,6 @@ class _Pending:
             small=self.small,
             moved=self.moved,
         )
-
-
-def _moved_on(person: Person) -> Person:
-    """Where somebody may be in the next frame: their box, moved to where their points were seen.
-
-    The box keeps its size relative to the points for as long as nobody is found anew.
-    """
-    assert person.keypoints is not None
-    sure = person.keypoints[person.keypoints[:, 2] > CLEAR, :2]
-    if len(sure) < 4:
-        return bare(person)
-    low, high = sure.min(axis=0), sure.max(axis=0)
-    # Keypoints end at eyes and ankles; a box at hair and soles.
-    room = 0.12 * float(max(high - low))
-    return replace(bare(person), box=np.concatenate([low - room, high + room]).astype(np.float64))
 
 
 def _is_at(person: Person, other: Person) -> bool:

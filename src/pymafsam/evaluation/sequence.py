@@ -164,7 +164,7 @@ def read_mot(path: Path) -> dict[int, Present]:
     0. Raises BadInput, with the line, for what is none.
     """
     rows: dict[int, list[tuple[int, list[float]]]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(_lines(path), start=1):
         if not line.strip():
             continue
         try:
@@ -178,6 +178,13 @@ def read_mot(path: Path) -> dict[int, Present]:
             box = [left, top, left + width, top + height]
             rows.setdefault(int(frame) - 1, []).append((int(person), box))
     return _presents(rows)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} cannot be read as text ({error}).") from error
 
 
 def read_posetrack(path: Path) -> dict[int, Present]:
