@@ -14,10 +14,11 @@ from fitted import Fitted, fitted
 from pymafsam import body
 from pymafsam.evaluation import coco
 from pymafsam.fitting import KeypointFit
+from pymafsam.fitting.lifter import Lifter
 from pymafsam.fitting.quality import FEATURES, features
 from pymafsam.geometry import camera
 
-RIDGE = 2.0
+RIDGE = 0.5
 
 
 def logistic(values: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -38,7 +39,7 @@ def row(fit: KeypointFit, one: Fitted) -> tuple[np.ndarray, float]:
     points = fit.points(one.state)[0].T
     projected = camera.project(points, one.camera)
     keypoints = camera.project(fit.coco_points(one.state)[0].T, one.camera)
-    values = features(one.person, one.mask, projected, one.energy, one.camera)
+    values = features(one.person, projected, one.camera)
     return values, coco.similarity(keypoints, one.truth)
 
 
@@ -47,7 +48,8 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("cache", type=Path)
     arguments = parser.parse_args()
-    fit = KeypointFit(body.load("anny24"))
+    model = body.load("anny24")
+    fit = KeypointFit(model, lifter=Lifter.of(model))
     annotations = arguments.data / "person_keypoints.json"
     rows = [row(fit, one) for one in fitted(fit, annotations, arguments.cache)]
     values, target = np.stack([v for v, _ in rows]), np.array([oks for _, oks in rows])

@@ -194,7 +194,7 @@ def test_more_people_than_a_group_come_back_in_order():
 
 def test_nonsense_keypoints_give_finite_bodies_with_a_low_score():
     generator = np.random.default_rng(0)
-    keypoints = np.column_stack([generator.uniform(0, 400, (33, 2)), np.full(33, 0.2)])
+    keypoints = np.column_stack([generator.uniform(0, 400, (33, 2)), np.full(33, 0.05)])
     world = generator.normal(size=(33, 3))
     person = Person(
         box=np.array([100.0, 90, 300, 400]), score=0.5, keypoints=keypoints, world=world
@@ -326,18 +326,26 @@ def test_scores_rise_with_confidence():
     for confidence in (0.2, 0.5, 0.9):
         keypoints = person.keypoints.copy()
         keypoints[:, 2] = confidence
-        values = features(replace(person, keypoints=keypoints), None, projected, 40.0, VIEW)
+        values = features(replace(person, keypoints=keypoints), projected, VIEW)
         assert len(values) == len(FEATURES) == len(COEFFICIENTS)
         scores.append(score(values))
     assert scores == sorted(scores)
     assert 0 <= scores[0] < scores[-1] <= 1
 
 
+def test_scores_fall_the_worse_the_keypoints_are_explained():
+    person = described(standing())
+    projected = camera.project(FIT.points(standing())[0].T, VIEW)
+    off = np.array([[1.0, 0.0]]) * np.linspace(0, 60, 5)[:, None, None]
+    scores = [score(features(person, projected + by, VIEW)) for by in off]
+    assert scores == sorted(scores, reverse=True)
+
+
 def test_scores_fall_when_the_body_leaves_its_box():
     person = described(standing())
     projected = camera.project(FIT.points(standing())[0].T, VIEW)
-    there = score(features(person, None, projected, 40.0, VIEW))
-    away = score(features(person, None, projected + 200, 40.0, VIEW))
+    there = score(features(person, projected, VIEW))
+    away = score(features(person, projected + 200, VIEW))
     assert away < there
 
 

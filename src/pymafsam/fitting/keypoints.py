@@ -135,7 +135,7 @@ class KeypointFit:
 
     def _group(self, given: Sequence[Given]) -> list[Body]:
         begins = [one.begin for one in given if one.begin is not None]
-        state, energy = self.solve(
+        state, _ = self.solve(
             [one.person for one in given],
             [one.mask for one in given],
             [one.camera for one in given],
@@ -145,8 +145,7 @@ class KeypointFit:
         bodies = []
         for index, one in enumerate(given):
             projected = project(points[index].T, one.camera)
-            inside = None if one.mask is None else one.mask.inside
-            values = features(one.person, inside, projected, float(energy[index]), one.camera)
+            values = features(one.person, projected, one.camera)
             pose = Pose(rotations=state.rotations[index], betas=state.betas[index])
             where = state.translation[index]
             bodies.append(

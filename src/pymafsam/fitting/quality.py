@@ -10,45 +10,43 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float
 
-from pymafsam.fitting.evidence import LANDMARKS, landmarks_of
+from pymafsam.fitting.evidence import LANDMARKS, Seen, landmarks_of
 from pymafsam.geometry.boxes import overlap
-from pymafsam.records import Camera, Inside, Person
+from pymafsam.geometry.joints import COCO17
+from pymafsam.records import Camera, Person
 
-UNKNOWN = 0.5  # stands for a share that cannot be had (no mask, no presence)
+CLOSE = 0.05  # of the root of the box's area: deviation at which a keypoint counts as explained
+UNKNOWN = 0.5  # stands for a presence that is not known
 TORSO = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 LEGS = ("left_knee", "right_knee", "left_ankle", "right_ankle")
 ARMS = ("left_elbow", "right_elbow", "left_wrist", "right_wrist")
 
 COEFFICIENTS: Mapping[str, float] = {
-    "constant": -4.802,
-    "face": 1.554,
-    "torso": 1.336,
-    "arms": 1.488,
-    "legs": 0.383,
-    "presence": 0.888,
-    "energy": 0.021,
-    "in_box": 0.324,
-    "box_overlap": 2.173,
-    "in_mask": 0.352,
-    "side": 0.103,
+    "constant": -1.826,
+    "face": 0.925,
+    "torso": 0.970,
+    "arms": 0.890,
+    "legs": 0.282,
+    "presence": 0.216,
+    "explained": 0.982,
+    "box_overlap": 1.411,
+    "side": 0.203,
 }
 FEATURES: tuple[str, ...] = tuple(COEFFICIENTS)
 
 
 def features(
     person: Person,
-    mask: Inside | None,
     projected: Float[np.ndarray, "points 2"],
-    energy: float,
     camera: Camera,
 ) -> Float[np.ndarray, "features"]:
     """The numbers the score is made of, in the order of ``FEATURES``.
 
-    ``projected`` are the body's landmarks in the picture, ``energy`` what the fit is left with.
+    ``projected`` are the body's landmarks in the picture.
     """
-    confidence = landmarks_of(person).confidence
-    groups = [_mean(confidence, names) for names in (FACE, TORSO, ARMS, LEGS)]
+    seen = landmarks_of(person)
+    groups = [_mean(seen.confidence, names) for names in (FACE, TORSO, ARMS, LEGS)]
     box = person.box.astype(np.float64)
     side = float(np.sqrt(np.prod(np.maximum(box[2:] - box[:2], 1.0))))
     return np.array(
@@ -56,10 +54,8 @@ def features(
             1.0,
             *groups,
             UNKNOWN if person.presence is None else person.presence,
-            np.log1p(energy / 50.0),
-            _in_box(projected, box, side),
+            _explained(seen, projected, side),
             _box_overlap(projected, box, camera),
-            _in_mask(projected, mask),
             np.log(side / np.hypot(*camera.size)),
         ]
     )
@@ -75,23 +71,14 @@ def _mean(confidence: Float[np.ndarray, "points"], names: Sequence[str]) -> floa
     return float(np.mean([confidence[LANDMARKS.index(name)] for name in names]))
 
 
-def _in_box(points: Float[np.ndarray, "points 2"], box: np.ndarray, side: float) -> float:
-    margin = 0.1 * side
-    inside = (points > box[:2] - margin) & (points < box[2:] + margin)
-    return float(inside.all(axis=1).mean())
+def _explained(seen: Seen, points: Float[np.ndarray, "points 2"], side: float) -> float:
+    """How much of the sure keypoints the body explains: it falls as the fit is worse."""
+    squared = ((points - seen.picture) ** 2).sum(axis=1) / (CLOSE * side) ** 2
+    named = slice(len(COCO17))
+    return float(np.mean((seen.confidence * np.exp(-squared / 2))[named]))
 
 
 def _box_overlap(points: Float[np.ndarray, "points 2"], box: np.ndarray, camera: Camera) -> float:
     """Intersection over union of the person's box and the landmarks' (within the picture)."""
     clipped = np.clip(points, 0, np.asarray(camera.size, np.float64))
     return overlap(np.concatenate([clipped.min(axis=0), clipped.max(axis=0)]), box)
-
-
-def _in_mask(points: Float[np.ndarray, "points 2"], mask: Inside | None) -> float:
-    """Share of the landmarks within the picture that fall on the person's mask."""
-    if mask is None:
-        return UNKNOWN
-    height, width = mask.shape
-    columns, rows = np.floor(points).astype(np.int64).T
-    seen = (columns >= 0) & (rows >= 0) & (columns < width) & (rows < height)
-    return float(mask[rows[seen], columns[seen]].mean()) if seen.any() else 0.0
