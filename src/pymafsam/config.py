@@ -1,6 +1,7 @@
 """Choices made in one place: folders from the environment, what makes an estimator."""
 
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,12 @@ def cache_folder() -> Path:
         return Path(chosen).expanduser()
     if local := os.environ.get("LOCALAPPDATA"):
         return Path(local) / "pymafsam"
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "pymafsam"
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "pymafsam"
+    try:
+        return Path.home() / ".cache" / "pymafsam"
+    except RuntimeError:  # an account without a home, as containers have
+        return Path(tempfile.gettempdir()) / "pymafsam"
 
 
 def data_folder() -> Path | None:

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import tarfile
+import tempfile
 import threading
 import time
 import zipfile
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from pymafsam import config
 from pymafsam.errors import BadInput, BadUsage, MissingAsset
 from pymafsam.files import atomic
 from pymafsam.pretrained import archives, catalogue
@@ -307,6 +309,21 @@ def test_what_a_killed_run_left_is_swept_and_what_runs_stays(world, mark):
             (folder / f"{name}x").touch()
     catalogue.locate("small")
     assert [name for name in in_cache() if name.startswith(mark)] == [f"{ours}x"]
+
+
+def test_a_cache_that_cannot_be_written_is_named_with_the_way_out(world, tmp_path, monkeypatch):
+    (tmp_path / "in the way").touch()
+    monkeypatch.setenv("PYMAFSAM_CACHE", str(tmp_path / "in the way" / "cache"))
+    with pytest.raises(MissingAsset, match="PYMAFSAM_CACHE=FOLDER"):
+        catalogue.locate("small")
+    assert calls(world) == 0
+
+
+def test_without_a_home_the_cache_is_among_the_temporary_files(monkeypatch):
+    for name in ("PYMAFSAM_CACHE", "LOCALAPPDATA", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("no home")))
+    assert config.cache_folder() == Path(tempfile.gettempdir()) / "pymafsam"
 
 
 def test_an_unknown_network_gets_a_suggestion():

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pymafsam.config import cache_folder
 from pymafsam.errors import BadInput, BadUsage, MissingAsset
+from pymafsam.files import atomic
 from pymafsam.files.atomic import writing
 from pymafsam.pretrained import tfjs
 from pymafsam.pretrained.archives import (
@@ -261,6 +262,7 @@ def fetch(names: Iterable[str], carried_in: Path | None = None) -> list[str]:
         return []
     left, reasons = {asset.name: asset for asset in missing}, list[str]()
     found = find_local(_archives(missing), carried_in) if carried_in is not None else None
+    _make_folder(networks_folder())
     remove_leftovers(networks_folder())
     for archive in _archives(missing):
         if not any(archive in asset.sources for asset in left.values()):
@@ -276,9 +278,23 @@ def fetch(names: Iterable[str], carried_in: Path | None = None) -> list[str]:
     return [asset.name for asset in missing]
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        atomic.check_writable(folder)
+    except (OSError, BadInput) as error:
+        raise MissingAsset(
+            f"Networks cannot be kept in {folder} ({getattr(error, 'strerror', 'not writable')}).\n"
+            "  Make it writable, or choose another folder: PYMAFSAM_CACHE=FOLDER"
+        ) from error
+
+
 def _is_here(asset: Asset) -> bool:
     """Whether the asset lies in the cache and is what was pinned; damage is told."""
-    if not asset.path.is_file():
+    try:
+        if not asset.path.is_file():
+            return False
+    except OSError:  # a folder that may not be looked into
         return False
     if not is_intact(asset.name):
         log.warning("%s is damaged (%s): it is fetched again.", asset.name, asset.path)
