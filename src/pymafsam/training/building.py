@@ -63,7 +63,7 @@ def network_of(settings: Settings, model: BodyModel) -> PyMAF:
     return made
 
 
-def prepared(network: PyMAF, settings: Settings) -> PyMAF:
+def prepared(network: PyMAF, settings: Settings, device: str = "cpu") -> PyMAF:
     """Frozen, dropping out and computing as the settings say.
 
     Raises BadUsage for a frozen name that no parameter begins with.
@@ -81,9 +81,19 @@ def prepared(network: PyMAF, settings: Settings) -> PyMAF:
     for module in network.modules():
         if isinstance(module, nn.Dropout):
             module.p = chosen.dropout
-    precision = PRECISIONS[settings.optimiser.precision]
-    network.autocast = None if precision is torch.float32 else precision
+    wanted = settings.optimiser.precision
+    if wanted == "auto":
+        wanted = "bfloat16" if multiplies_bfloat16(device) else "float32"
+    network.autocast = None if wanted == "float32" else PRECISIONS[wanted]
     return network
+
+
+def multiplies_bfloat16(device: str) -> bool:
+    """Whether the device has instructions for it; without, it is slower than float32."""
+    if device.startswith("cuda"):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    asked = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return device == "cpu" and asked is not None and bool(asked())
 
 
 def begins(name: str, prefix: str) -> bool:

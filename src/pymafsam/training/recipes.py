@@ -49,6 +49,7 @@ RECIPES: Mapping[str, Settings] = {
             warm_up=100,
             clip=100.0,
             average=0.998,
+            precision="auto",
         ),
         batch=32,
         steps=20_000,

@@ -141,8 +141,8 @@ class OptimiserSettings:
     """Longest gradient; longer ones are shortened to it."""
     average: float = 0.0
     """Decay of the moving average of the weights, which is then validated and kept (0: none)."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """The backbone computes in it; the rest is float32 always."""
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    """The backbone computes in it, the rest in float32; auto: bfloat16 where it is quicker."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

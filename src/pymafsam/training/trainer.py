@@ -68,7 +68,7 @@ class Trainer:
         self.model = body.load(settings.network.body) if model is None else model
         self.surface = building.surface_of(settings, self.model)
         made = building.network_of(settings, self.model) if network is None else network
-        self.network = building.prepared(made, settings).to(device)
+        self.network = building.prepared(made, settings, device).to(device)
         self.points = TrainedPoints(self.model, self.network.architecture.betas).to(device)
         self.optimiser = building.optimiser_of(self.network, settings.optimiser)
         self.average = _average(self.network, settings.optimiser.average)
