@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from pymafsam.body import BodyModel
+from pymafsam.body import BodyModel, regressor
 from pymafsam.fitting.chain import Points, State, forward_kinematics, skinned_points
 from pymafsam.fitting.evidence import LANDMARKS
 from pymafsam.fitting.keypoints import KeypointFit
@@ -241,8 +241,8 @@ def _still_unseen(
 
 
 def _clickable(model: BodyModel) -> Points:
-    """The body's keypoints in the order of ``ANNOTATED``."""
-    coco, lsp = model.regressors["coco17"], model.regressors["lsp14"]
+    """The body's keypoints in the order of ``ANNOTATED``. Raises BadUsage where it has none."""
+    coco, lsp = regressor(model, "coco17"), regressor(model, "lsp14")
     head = [joints.LSP14.index(name) for name in ("neck", "head_top")]
     return Points.on_surface(model, coco.vertices, coco.weights).joined(
         Points.on_surface(model, lsp.vertices[head], lsp.weights[head])
