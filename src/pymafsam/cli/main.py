@@ -71,6 +71,7 @@ VERBS: dict[str, Verb] = {
     ),
     "evaluate compare": Verb("pymafsam.cli.evaluate:Compare", "the differences of two runs"),
     "train": Verb("pymafsam.cli.train:Train", "a network, by a recipe; one process or many"),
+    "render": Verb("pymafsam.cli.render:Render", "saved results -> pictures from any side, films"),
     "export": Verb("pymafsam.cli.export:Export", "saved results -> rigged glb, bvh"),
     "convert": Verb(
         "pymafsam.cli.convert:Convert", "official checkpoints and bodies -> ours, ONNX, and back"

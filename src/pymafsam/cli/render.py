@@ -1,0 +1,155 @@
+"""``render``: pictures and films of saved results, from any side; no network is needed."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tyro
+
+from pymafsam.cli.inputs import read_names
+from pymafsam.errors import BadInput, PymafsamError
+
+if TYPE_CHECKING:
+    from pymafsam.records import Pixels, Scene
+
+MAKER = "render"
+SPIN = 4.0  # seconds of a turntable
+
+
+@dataclass(kw_only=True)
+class Render:
+    """Draw saved results again: over the photograph, from every side, as a film that turns.
+
+    RESULTS are json files of `pymafsam reconstruct`, or folders of them.
+
+    Examples:
+      pymafsam render results/tennis.json --views front,side,top --out pictures
+      pymafsam render results --views turntable --out films
+      pymafsam render results --views overlay --pictures photos --out pictures
+    """
+
+    results: tyro.conf.Positional[tuple[Path, ...]]
+    """Json files of pictures, or folders."""
+    out: Path
+    """Folder for the pictures; made when missing."""
+    views: str = "front,side"
+    """Separated by commas: overlay, front, side, top, turntable (mp4), silhouette."""
+    pictures: Path | None = None
+    """Folder of the photographs, for overlay."""
+    body: str = "anny24"
+    """The body the results were made with: a name or a file."""
+    height: int | None = None
+    """Pixels; as the photograph when not given."""
+    rate: int = 25
+    """Frames per second of a turntable."""
+
+    def run(self) -> int:
+        from pymafsam import body as bodies
+        from pymafsam.cli.export import found, kind_of
+        from pymafsam.export import results
+        from pymafsam.files.atomic import check_writable
+
+        views = read_names("--views", self.views, tuple(VIEWS))
+        files = [(path, stem) for path, stem in found(self.results) if kind_of(path) == "picture"]
+        if not files:
+            raise BadInput("There is no json of a picture among the results (clips have films).")
+        model = bodies.load(self.body)
+        check_writable(self.out)
+        failures: dict[Path, str] = {}
+        for path, stem in files:
+            try:
+                scene = results.load(path, model)
+                for view in views:
+                    VIEWS[view](self, scene, self.out / stem)
+            except PymafsamError as error:
+                failures[path] = str(error)
+        print(f"{len(files) - len(failures)} results drawn -> {self.out}")
+        for path, reason in failures.items():
+            print(f"failed: {path}: {reason}")
+        return 1 if failures else 0
+
+    def size(self, scene: "Scene") -> tuple[int, int]:
+        """Width and height of a stage: the photograph's shape, as high as was asked for."""
+        width, height = scene.camera.size
+        wanted = min(max(self.height or height, 64), 8192)
+        return max(round(width * wanted / height), 64), wanted
+
+
+def _overlay(options: Render, scene: "Scene", stem: Path) -> None:
+    from pymafsam.files import frames
+    from pymafsam.render import overlay
+
+    if options.pictures is None:
+        raise BadInput("overlay draws on the photograph; say where it is with --pictures DIR.")
+    frame = frames.read_picture(options.pictures / scene.name)
+    if frame.size != scene.camera.size:
+        raise BadInput(f"{frame.name} has another size now than when it was reconstructed.")
+    _save(overlay(frame.pixels, scene), stem, "overlay")
+
+
+def _front(options: Render, scene: "Scene", stem: Path) -> None:
+    from pymafsam.render.turned import front_view
+
+    _save(front_view(scene, options.size(scene)), stem, "front")
+
+
+def _side(options: Render, scene: "Scene", stem: Path) -> None:
+    from pymafsam.render import side_view
+
+    _save(side_view(scene, size=options.size(scene)), stem, "side")
+
+
+def _top(options: Render, scene: "Scene", stem: Path) -> None:
+    from pymafsam.render.turned import top_view
+
+    _save(top_view(scene, options.size(scene)), stem, "top")
+
+
+def _silhouette(options: Render, scene: "Scene", stem: Path) -> None:
+    """White people on black, in the photograph's own size."""
+    import numpy as np
+
+    from pymafsam.render import silhouettes
+
+    width, height = scene.camera.size
+    inside = np.zeros((height, width), bool)
+    for one in silhouettes(scene):
+        inside |= one
+    _save(np.repeat(inside[..., None], 3, axis=2).astype(np.uint8) * 255, stem, "silhouette")
+
+
+def _turntable(options: Render, scene: "Scene", stem: Path) -> None:
+    from pymafsam.files.atomic import writing
+    from pymafsam.files.video import Encoder
+    from pymafsam.render.turned import turntable
+
+    if not scene.bodies:
+        raise BadInput("nobody is in it to be turned.")
+    path = stem.with_name(f"{stem.name}_turntable.mp4")
+    frames, size = max(round(SPIN * options.rate), 2), options.size(scene)
+    with writing(path) as temporary:
+        film = Encoder(temporary, size, options.rate)
+        for k, pixels in enumerate(turntable(scene, frames, size)):
+            film.write(pixels, k / options.rate)
+        film.close()
+
+
+def _save(pixels: "Pixels", stem: Path, view: str) -> None:
+    from pymafsam.files import made, pictures
+    from pymafsam.files.atomic import writing
+
+    path = stem.with_name(f"{stem.name}_{view}.png")
+    made.Outputs(maker=MAKER).claim([path], stem.name)
+    with writing(path) as temporary:
+        pictures.write_png(pixels, temporary, made.mark(MAKER))
+
+
+VIEWS: Mapping[str, Callable[[Render, "Scene", Path], None]] = {
+    "overlay": _overlay,
+    "front": _front,
+    "side": _side,
+    "top": _top,
+    "turntable": _turntable,
+    "silhouette": _silhouette,
+}

@@ -1,0 +1,39 @@
+"""``render``: saved results drawn from every side, from the command line."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from pymafsam.files import frames
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.mark.network
+@pytest.mark.usefixtures("networks")
+def test_a_saved_photograph_is_drawn_from_every_side(run, tmp_path):
+    results, out = tmp_path / "results", tmp_path / "out"
+    photo = EXAMPLES / "kite.jpg"
+    options = ("--save", "json", "--segmenter", "none")
+    assert run("reconstruct", photo, "--out", results, *options)[0] == 0
+    views = "overlay,front,side,top,silhouette,turntable"
+    code, said, _ = run(
+        "render", results, "--views", views, "--pictures", EXAMPLES, "--out", out,
+        "--height", "96", "--rate", "2",
+    )  # fmt: skip
+    assert code == 0
+    assert "1 results" in said
+    for view in views.split(",")[:-1]:
+        assert Image.open(out / f"kite_{view}.png").size[1] in (96, Image.open(photo).size[1])
+    film = list(frames.read_video(out / "kite_turntable.mp4"))
+    assert len(film) == 8
+
+
+def test_what_is_missing_is_said(run, tmp_path):
+    code, said, error = run("render", tmp_path, "--out", tmp_path / "out")
+    assert code != 0
+    assert "no results" in said + error
+    code, _, error = run("render", tmp_path, "--out", tmp_path / "out", "--views", "behind")
+    assert code == 2
+    assert "behind" in error
