@@ -44,7 +44,7 @@ def test_a_quick_turn_lags_by_little():
     calmer, lag = Calmer(), []
     for k in range(30):
         vectors = np.zeros((24, 3))
-        vectors[:, 1] = 4.0 * k / 30  # radians per second
+        vectors[:, 1] = 3.0 * k / 30  # radians per second
         pose, _ = calmer.step(body(vectors, [0, 0, 4]), k / 30)
         lag.append(vectors[0, 1] - rotation.to_axis_angle(pose.rotations)[0, 1])
     assert 0 <= lag[-1] < 0.25
