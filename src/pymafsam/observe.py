@@ -19,9 +19,10 @@ from pymafsam.masks.prompts import check, for_person
 from pymafsam.masks.tidy import alone
 from pymafsam.people import Detector
 from pymafsam.people.detector import SOMEBODY
-from pymafsam.people.same import distinct
+from pymafsam.people.same import doubles
 from pymafsam.records import Frame, Mask, Observation, Person, Prompt, Request
 
+CLEAR = 0.3  # keypoint score of somebody who was hidden behind another's description
 TOUCHED = 0.02  # of a box in other people's masks: from here on somebody is looked at again
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,24 @@ class Observer:
         """The people of a request, described; among those that were found nobody twice."""
         people = self.detector.describe(request.frame.pixels, self.boxes(request))
         found = request.people is None and request.prompts is None
-        return distinct(people) if found else people
+        return self.told_apart(request.frame, people) if found else people
+
+    def told_apart(self, frame: Frame, people: Sequence[Person]) -> list[Person]:
+        """The people in their order, nobody twice.
+
+        Where two were described alike, the one whom the keypoints fit better has them. The other
+        is looked at again with that person greyed out, and dropped where nobody else is there.
+        """
+        kept: dict[int, Person] = {}
+        for k in sorted(range(len(people)), key=lambda k: -(people[k].keypoint_score or 0)):
+            person = people[k]
+            if same := doubles(person, kept.values()):
+                masks = [_own_mask(other) for other in same]
+                (person,) = self.detector.describe(alone(frame.pixels, masks, -1), [person])
+                if (person.keypoint_score or 0) < CLEAR or doubles(person, kept.values()):
+                    continue
+            kept[k] = person
+        return [kept[k] for k in sorted(kept)]
 
     def find(self, frame: Frame) -> list[Person]:
         """Everybody the detector is sure enough of, the surest first."""
@@ -128,6 +146,13 @@ def touched(person: Person, masks: Sequence[Mask | None], own: int) -> float:
     if not others or not others[0].size:
         return 0.0
     return float(np.mean(np.logical_or.reduce(others)))
+
+
+def _own_mask(person: Person) -> Mask | None:
+    """What the keypoint network takes for the person."""
+    if person.mask is None:
+        return None
+    return Mask(inside=person.mask, score=1.0, source="detector")
 
 
 def _boxed(prompt: Prompt, mask: Mask | None, who: str) -> Person:

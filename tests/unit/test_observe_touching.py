@@ -102,6 +102,49 @@ class Better:
         return [dataclasses.replace(p, keypoint_score=score) for p in people]
 
 
+class Behind:
+    """Describes everybody as the person in front while nothing is grey; then as told."""
+
+    def __init__(self, second: Person):
+        self.second = second
+
+    def find(self, pixels):
+        return [FRONT, HIDDEN]
+
+    def describe(self, pixels, people):
+        if (pixels == 128).any():
+            return [self.second for _ in people]
+        return [dataclasses.replace(p, **ONE, keypoint_score=p.score) for p in people]
+
+
+ONE = {
+    "keypoints": np.column_stack([np.linspace(20, 80, 33), np.linspace(15, 85, 33), np.ones(33)]),
+    "mask": mask(10, 90).inside,
+}
+OTHER = np.column_stack([np.linspace(90, 150, 33), np.linspace(85, 15, 33), np.ones(33)])
+FRONT = dataclasses.replace(LEFT, score=0.8)
+HIDDEN = dataclasses.replace(RIGHT, score=0.5)
+
+
+@pytest.mark.parametrize(
+    ("second", "kept"),
+    [
+        (dataclasses.replace(HIDDEN, keypoints=OTHER, keypoint_score=0.6), 2),
+        (dataclasses.replace(HIDDEN, keypoints=OTHER, keypoint_score=0.1), 1),
+        (dataclasses.replace(HIDDEN, keypoints=ONE["keypoints"], keypoint_score=0.6), 1),
+    ],
+    ids=["somebody is there", "nobody is", "the same again"],
+)
+def test_whoever_was_described_as_another_is_looked_at_without_that_one(second, kept):
+    observer = Observer(detector=Behind(second), segmenter=NoMasks())
+    frame = Frame(pixels=np.zeros((100, 200, 3), np.uint8), name="a")
+    people = observer.meant(Request(frame=frame))
+    assert len(people) == kept
+    assert people[0].keypoint_score == 0.8
+    if kept == 2:
+        assert people[1] is second
+
+
 def test_the_share_of_a_box_in_others_masks():
     assert touched(LEFT, [mask(10, 90), mask(50, 160)], 0) == pytest.approx(0.5)
     assert touched(LEFT, [mask(10, 90), None], 0) == 0

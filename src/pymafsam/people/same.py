@@ -7,6 +7,8 @@ import numpy as np
 from pymafsam.geometry.boxes import area
 from pymafsam.records import Person
 
+SAME = 0.6  # likeness from which two descriptions are of one person
+
 
 def likeness(first: Person, second: Person) -> float:
     """How far two people's keypoints lie on each other, 0..1; 0 without keypoints to compare.
@@ -21,10 +23,15 @@ def likeness(first: Person, second: Person) -> float:
     return float(np.exp(-squared / max(0.02 * size, 1e-9)).mean())
 
 
-def distinct(people: Iterable[Person], most: float = 0.6) -> list[Person]:
+def doubles(person: Person, others: Iterable[Person]) -> list[Person]:
+    """Those of ``others`` whose keypoints this person has too."""
+    return [other for other in others if likeness(person, other) >= SAME]
+
+
+def distinct(people: Iterable[Person]) -> list[Person]:
     """The people less those whose keypoints are an earlier one's: two boxes around one person."""
     chosen: list[Person] = []
     for person in people:
-        if all(likeness(person, other) < most for other in chosen):
+        if not doubles(person, chosen):
             chosen.append(person)
     return chosen
