@@ -77,22 +77,25 @@ class Observer:
         """The people of a request, described; among those that were found nobody twice."""
         people = self.detector.describe(request.frame.pixels, self.boxes(request))
         found = request.people is None and request.prompts is None
-        return self.told_apart(request.frame, people) if found else people
+        return self.told_apart(request.frame, people, drop=found)
 
-    def told_apart(self, frame: Frame, people: Sequence[Person]) -> list[Person]:
-        """The people in their order, nobody twice.
+    def told_apart(self, frame: Frame, people: Sequence[Person], *, drop: bool) -> list[Person]:
+        """The people in their order, as far as can be each described as themselves.
 
         Where two were described alike, the one whom the keypoints fit better has them. The other
-        is looked at again with that person greyed out, and dropped where nobody else is there.
+        is looked at again with that person greyed out; ``drop``: and left out where nobody else
+        is there (two boxes were around one person).
         """
         kept: dict[int, Person] = {}
         for k in sorted(range(len(people)), key=lambda k: -(people[k].keypoint_score or 0)):
             person = people[k]
             if same := doubles(person, kept.values()):
                 masks = [_own_mask(other) for other in same]
-                (person,) = self.detector.describe(alone(frame.pixels, masks, -1), [person])
-                if (person.keypoint_score or 0) < CLEAR or doubles(person, kept.values()):
+                (again,) = self.detector.describe(alone(frame.pixels, masks, -1), [person])
+                own = clearer(again, person) and (again.keypoint_score or 0) >= CLEAR
+                if drop and (not own or doubles(again, kept.values())):
                     continue
+                person = again if clearer(again, person) else person
             kept[k] = person
         return [kept[k] for k in sorted(kept)]
 
@@ -132,9 +135,14 @@ class Observer:
         for k, person in enumerate(people):
             if touched(person, masks, k) > TOUCHED:
                 (again,) = self.detector.describe(alone(frame.pixels, masks, k), [person])
-                if (again.keypoint_score or 0) > (person.keypoint_score or 0):
+                if clearer(again, person):
                     chosen[k] = again
         return chosen
+
+
+def clearer(one: Person, other: Person) -> bool:
+    """Whether one description is more likely right than another of the same person."""
+    return (one.keypoint_score or 0) > (other.keypoint_score or 0)
 
 
 def touched(person: Person, masks: Sequence[Mask | None], own: int) -> float:

@@ -143,6 +143,8 @@ def test_whoever_was_described_as_another_is_looked_at_without_that_one(second, 
     assert people[0].keypoint_score == 0.8
     if kept == 2:
         assert people[1] is second
+    given = observer.meant(Request(frame=frame, people=(FRONT, HIDDEN)))
+    assert len(given) == 2, "whom the user means is never dropped"
 
 
 def test_the_share_of_a_box_in_others_masks():
