@@ -244,8 +244,9 @@ def _container(file: Any) -> Any:
     import av
 
     options = {"format_whitelist": VIDEO_FORMATS, "protocol_whitelist": ""}
-    # Titles may be in any encoding; nobody reads them here.
-    return av.open(file, options=options, metadata_errors="ignore")
+    # Titles may be in any encoding; nobody reads them here. PyAV 19 has no such argument any more.
+    old = int(av.__version__.split(".")[0]) < 19
+    return av.open(file, options=options, **({"metadata_errors": "ignore"} if old else {}))
 
 
 def _as_rgb8(picture: Any) -> Pixels:
