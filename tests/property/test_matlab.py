@@ -3,7 +3,6 @@
 import contextlib
 import io
 import struct
-import sys
 import zlib
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pymafsam.errors import BadInput, MissingAsset
+from pymafsam.errors import BadInput
 from pymafsam.files import limits, matlab
 from pymafsam.files.matlab import read_mat
 
@@ -93,12 +92,6 @@ def test_a_file_that_unfolds_without_end_is_refused(monkeypatch):
     endless = zlib.compress(bytes(1 << 20), 9)
     with pytest.raises(BadInput, match="unfolds"):
         read_mat(SEEDS[0][:128] + struct.pack("<II", 15, len(endless)) + endless)
-
-
-def test_without_scipy_it_is_said_how_to_get_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "scipy.io", None)
-    with pytest.raises(MissingAsset, match=r"pymafsam\[matlab\]"):
-        read_mat(SEEDS[0])
 
 
 def test_rows_of_text_stay_rows():

@@ -4,7 +4,6 @@ SMPL's files are licensed to their users and never come with this package. ``con
 one into our npz (no pickles, 10 shape directions, float32), which loads four times faster.
 """
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +20,6 @@ from pymafsam.config import data_folder
 from pymafsam.errors import BadInput, MissingAsset
 from pymafsam.files.atomic import writing
 from pymafsam.files.pickles import Sparse, read_npy, read_npz, read_pickle
-
-log = logging.getLogger(__name__)
 
 NEEDED = ("v_template", "shapedirs", "weights", "J_regressor", "kintree_table", "f")
 IN_A_FOLDER = tuple(
@@ -138,7 +135,7 @@ def read_smpl(path: Path, companions: Companions | None = None, *, betas: int = 
     faces = field.array("f", (None, 3)).astype(np.int64)
     extra = points_file(beside.extra, (smpl.EXTRA, count))
     h36m = points_file(beside.h36m, (17, count))
-    part, chart = _charts(beside.uv, template, skinning)
+    part, chart = read_uv(beside.uv, count) if beside.uv else parts_of(template, skinning)
     anchors = farthest_points(template)
     if beside.downsampling:
         anchors = read_anchors(beside.downsampling, count)
@@ -159,20 +156,6 @@ def read_smpl(path: Path, companions: Companions | None = None, *, betas: int = 
         mirror=_mirror(content.get("vert_sym_idxs"), count),
     )
     return check(model, path)
-
-
-def _charts(
-    path: Path | None,
-    template: Float[np.ndarray, "vertices 3"],
-    weights: Float[np.ndarray, "vertices joints"],
-) -> tuple[Int[np.ndarray, "vertices"], Float[np.ndarray, "vertices 2"]]:
-    """DensePose's parts and charts where its file and scipy are, else parts by the weights."""
-    if path is not None:
-        try:
-            return read_uv(path, len(template))
-        except MissingAsset as error:
-            log.warning("%s is passed over. %s", path, error)
-    return parts_of(template, weights)
 
 
 def points_file(path: Path | None, shape: tuple[int, int]) -> np.ndarray | None:

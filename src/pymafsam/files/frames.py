@@ -246,7 +246,8 @@ def _container(file: Any) -> Any:
     options = {"format_whitelist": VIDEO_FORMATS, "protocol_whitelist": ""}
     # Titles may be in any encoding; nobody reads them here. PyAV 19 has no such argument any more.
     old = int(av.__version__.split(".")[0]) < 19
-    return av.open(file, options=options, **({"metadata_errors": "ignore"} if old else {}))
+    encoding: dict[str, Any] = {"metadata_errors": "ignore"} if old else {}
+    return av.open(file, options=options, **encoding)
 
 
 def _as_rgb8(picture: Any) -> Pixels:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from pymafsam.errors import BadInput, MissingAsset
+from pymafsam.errors import BadInput
 from pymafsam.files.limits import DEEPEST, LARGEST, check_size
 
 MATRIX, COMPRESSED = 14, 15
@@ -32,8 +32,10 @@ def read_mat(source: Path | bytes) -> dict[str, Any]:
     Numeric arrays keep MATLAB's shape (never below two dimensions) and class; logical ones are
     bool; text is ``str``; cells are object arrays; structures are dicts (object arrays of dicts
     when there are several). Raises BadInput for other versions, sparse matrices, truncated or
-    damaged files, MissingAsset without scipy.
+    damaged files.
     """
+    from scipy.io import loadmat
+
     called = str(source) if isinstance(source, Path) else "The .mat file"
     try:
         data = source.read_bytes() if isinstance(source, Path) else source
@@ -47,9 +49,9 @@ def read_mat(source: Path | bytes) -> dict[str, Any]:
     check_size(called, len(data))
     try:
         _Check(called, order).variables(data[128:])
-        content = _loadmat()(io.BytesIO(data), mat_dtype=True)
+        content = loadmat(io.BytesIO(data), mat_dtype=True)
         found = {name: _plain(value) for name, value in content.items() if name[:2] != "__"}
-    except (MissingAsset, BadInput):
+    except BadInput:
         raise
     except Exception as error:  # a damaged file makes scipy raise nearly anything
         raise BadInput(
@@ -59,16 +61,6 @@ def read_mat(source: Path | bytes) -> dict[str, Any]:
     if not found:
         raise BadInput(f"{called} holds no variables.")
     return found
-
-
-def _loadmat() -> Any:
-    try:
-        from scipy.io import loadmat
-    except ImportError as error:
-        raise MissingAsset(
-            "MATLAB files are read by scipy, which is not here: pip install 'pymafsam[matlab]'"
-        ) from error
-    return loadmat
 
 
 class _Check:
