@@ -134,9 +134,16 @@ class OfRows(OfPictures):
     """Folder with SMPL_NEUTRAL, SMPL_MALE and SMPL_FEMALE, for true meshes."""
     every: Annotated[int, tyro.conf.arg(metavar="N")] = 1
     """Only every so many-th row."""
+    as_reference: bool = False
+    """Measure rows without a pose against the body at rest, as the original does."""
 
     def data(self) -> "Data":
-        return replace(super().data(), bodies=self.bodies, every=self.every)
+        return replace(
+            super().data(),
+            bodies=self.bodies,
+            every=self.every,
+            as_reference=self.as_reference,
+        )
 
 
 @dataclass(kw_only=True)

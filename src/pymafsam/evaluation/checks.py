@@ -85,9 +85,11 @@ class Pair:
 
 def of_answers(run: Run) -> list[str]:
     """What is probably wrong with a run's answers, in words."""
-    if run.protocol.compared is None:
-        return []
-    return list(suspicions(resolve(run.protocol.compared)(run)))
+    protocol = run.protocol
+    doubts = [] if protocol.doubted is None else list(resolve(protocol.doubted)(run))
+    if protocol.compared is not None:
+        doubts += suspicions(resolve(protocol.compared)(run))
+    return doubts
 
 
 def suspicions(pairs: Sequence[Pair]) -> Iterator[str]:

@@ -230,7 +230,8 @@ def average_precision(rows: Rows) -> Statistic:
         # The best precision at this recall or any higher one.
         precision = np.maximum.accumulate(precision[::-1], 0)[::-1]
         recall = found / positives
-        return float(np.mean([_read(r, p) for r, p in zip(recall.T, precision.T, strict=True)]))
+        read = [_read(r, p) for r, p in zip(recall.T, precision.T, strict=True)]
+        return sum(read) / len(read)
 
     return of
 
@@ -238,7 +239,8 @@ def average_precision(rows: Rows) -> Statistic:
 def _read(recall: Float[np.ndarray, "rows"], precision: Float[np.ndarray, "rows"]) -> float:
     """Mean precision at ``RECALLS``; 0 where the recall is never reached."""
     at = np.searchsorted(recall, RECALLS, side="left")
-    return float(np.append(precision, 0.0)[at].mean())
+    reached = at[at < len(precision)]
+    return float(precision[reached].sum()) / len(RECALLS)
 
 
 def average_recall(rows: Rows) -> Statistic:

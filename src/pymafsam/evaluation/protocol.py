@@ -30,6 +30,7 @@ class Data:
     labels: Path | None = None  # masks and part maps, where a benchmark keeps them apart
     bodies: Path | None = None  # folder of SMPL files for the truth, by gender
     calibration: Path | None = None  # of several cameras
+    as_reference: bool = False  # what the original measures although it means nothing
     every: int = 1  # only every so many-th picture or moment
     extent: Mapping[str, float] = field(default_factory=dict)  # sizes of what is tried
 
@@ -88,6 +89,7 @@ class Protocol:
     home: str | None = None  # module with perfect, perturbed, EXPECTED (checks) and shown (page)
     expected: Mapping[str, float] | None = None  # where not the module's EXPECTED
     compared: str | None = None  # module:function of Run: pairs whose order and unit are checked
+    doubted: str | None = None  # module:function of Run: further doubts about its data, in words
     legacy: str | None = None  # module:function of figures: keys that scores.json had before
 
     def read(self, data: Data) -> list[Case]:

@@ -110,6 +110,7 @@ ROWS = (
         boxes=OF_ROWS,
         headline="MPJPE",
         blind="Place before the camera and size in the room: only the pose around the pelvis.",
+        doubted=f"{HERE}.pose3d:exchanged_genders",
         compared=f"{HERE}.pose3d:compared",
     ),
     *(
