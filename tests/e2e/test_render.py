@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from pymafsam.files import frames
 
@@ -24,10 +23,14 @@ def test_a_saved_photograph_is_drawn_from_every_side(run, tmp_path):
     )  # fmt: skip
     assert code == 0
     assert "1 results" in said
+    height = frames.read_picture(photo).size[1]
     for view in views.split(",")[:-1]:
-        assert Image.open(out / f"kite_{view}.png").size[1] in (96, Image.open(photo).size[1])
+        assert frames.read_picture(out / f"kite_{view}.png").size[1] in (96, height)
     film = list(frames.read_video(out / "kite_turntable.mp4"))
     assert len(film) == 8
+    again = ("render", results, "--views", "turntable", "--out", out, "--height", "96")
+    assert run(*again, "--rate", "2")[0] == 0  # its own file may be made anew
+    assert not list(out.glob("*.part.*"))
 
 
 def test_what_is_missing_is_said(run, tmp_path):

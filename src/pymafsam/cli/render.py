@@ -120,19 +120,24 @@ def _silhouette(options: Render, scene: "Scene", stem: Path) -> None:
 
 
 def _turntable(options: Render, scene: "Scene", stem: Path) -> None:
+    from pymafsam.files import made
     from pymafsam.files.atomic import writing
-    from pymafsam.files.video import Encoder
+    from pymafsam.files.video import Encoder, join
     from pymafsam.render.turned import turntable
 
     if not scene.bodies:
         raise BadInput("nobody is in it to be turned.")
     path = stem.with_name(f"{stem.name}_turntable.mp4")
+    made.Outputs(maker=MAKER).claim([path], stem.name)
     frames, size = max(round(SPIN * options.rate), 2), options.size(scene)
-    with writing(path) as temporary:
-        film = Encoder(temporary, size, options.rate)
+    # Encoded beside its place, then marked as ours on the way there.
+    with writing(path) as whole, writing(path.with_suffix(".part.mp4")) as piece:
+        film = Encoder(piece, size, float(options.rate))
         for k, pixels in enumerate(turntable(scene, frames, size)):
             film.write(pixels, k / options.rate)
         film.close()
+        join([piece], whole, mark=made.mark(MAKER))
+    path.with_suffix(".part.mp4").unlink(missing_ok=True)
 
 
 def _save(pixels: "Pixels", stem: Path, view: str) -> None:
