@@ -10,9 +10,10 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from pymafsam.errors import BadInput
-from pymafsam.geometry.boxes import bounds
+from pymafsam.geometry.boxes import area, bounds
 from pymafsam.geometry.camera import picture_camera
 from pymafsam.masks import Segmenter
 from pymafsam.masks.prompts import check, for_person
@@ -104,18 +105,35 @@ class Observer:
         return [p for p in self.detector.find(frame.pixels) if p.score >= self.minimum_score]
 
     def prompted(self, frame: Frame, prompts: Sequence[Prompt]) -> list[Person]:
-        """The people that prompts name: their boxes, or the boxes of what the prompts segment."""
+        """The people that prompts name.
+
+        Whoever is clicked at is the found person around the clicks; where nobody was found there,
+        and for masks, what the prompt segments says where they are.
+        """
         for k, prompt in enumerate(prompts):
             check(prompt, frame.size, f"Person {k} of {frame.name}")
-        without_box = [k for k, prompt in enumerate(prompts) if prompt.box is None]
+        boxes = self.clicked(frame, prompts)
+        without_box = [k for k, box in enumerate(boxes) if box is None]
         segmented: dict[int, Mask | None] = {}
         if without_box:
             masks = self.segmenter.segment(frame.pixels, [prompts[k] for k in without_box])
             segmented = dict(zip(without_box, masks, strict=True))
         return [
-            _boxed(prompt, segmented.get(k), f"Person {k} of {frame.name}")
-            for k, prompt in enumerate(prompts)
+            _boxed(prompt, box, segmented.get(k), f"Person {k} of {frame.name}")
+            for k, (prompt, box) in enumerate(zip(prompts, boxes, strict=True))
         ]
+
+    def clicked(
+        self, frame: Frame, prompts: Sequence[Prompt]
+    ) -> list[Float[np.ndarray, "4"] | None]:
+        """The prompts' boxes; for clicks without one the smallest found box that agrees."""
+        boxes = [prompt.box for prompt in prompts]
+        asked = [k for k, p in enumerate(prompts) if p.box is None and p.clicks is not None]
+        found = [person.box for person in self.find(frame)] if asked else []
+        for k in asked:
+            agreeing = [box for box in found if agrees(box, prompts[k])]
+            boxes[k] = min(agreeing, key=lambda box: float(area(box[None])[0]), default=None)
+        return boxes
 
     def segment(self, frame: Frame, people: Sequence[Person]) -> Sequence[Mask | None]:
         """Each person's mask by the segmenter, prompted with all that is known of them."""
@@ -163,9 +181,19 @@ def _own_mask(person: Person) -> Mask | None:
     return Mask(inside=person.mask, score=1.0, source="detector")
 
 
-def _boxed(prompt: Prompt, mask: Mask | None, who: str) -> Person:
-    """Somebody who was prompted, with the prompt's box or that of what it segmented."""
-    box = prompt.box
+def agrees(box: Float[np.ndarray, "4"], prompt: Prompt) -> bool:
+    """Whether a box holds every click on a person, and none that is said to be beside them."""
+    assert prompt.clicks is not None
+    beside = np.maximum(box[:2] - prompt.clicks, prompt.clicks - box[2:])
+    within = np.max(beside, axis=1) <= 0
+    meant = np.ones(len(prompt.clicks), bool) if prompt.inside is None else prompt.inside
+    return bool(np.any(meant) and np.array_equal(within, meant))
+
+
+def _boxed(
+    prompt: Prompt, box: Float[np.ndarray, "4"] | None, mask: Mask | None, who: str
+) -> Person:
+    """Somebody who was prompted, with their box or that of what the prompt segmented."""
     if box is None and mask is not None and mask.inside.any():
         box = bounds(mask.inside)
     if box is None:
