@@ -54,10 +54,17 @@ LINKS: tuple[tuple[str, str, float], ...] = (
     ("right_shoulder", "right_ear", 0.5),
 )
 
-SIGMA = 0.010  # of the square root of the box's area: one deviation of a sure keypoint
+SIGMA = 0.009  # of the square root of the box's area: one deviation of a sure keypoint
 # Where a hip lies under clothes nobody knows as well as where an eye is: weights of places by what
 # the landmark's name ends in (1 elsewhere). Annotators differ in the same order (COCO's OKS).
-VAGUE: Mapping[str, float] = {"hip": 0.5, "knee": 0.75, "ankle": 0.75}
+CLEARNESS: Mapping[str, float] = {
+    "nose": 4.0,
+    "eye": 4.0,
+    "ear": 4.0,
+    "hip": 0.5,
+    "knee": 0.75,
+    "ankle": 0.75,
+}
 FADE = 0.1  # shares of the box's size over which a keypoint beyond the picture's edge fades
 
 
@@ -252,8 +259,8 @@ def gather_evidence(people: Sequence[Person], cameras: Cameras, trust: "Trust") 
 
 
 def _clearness() -> Float[np.ndarray, "points"]:
-    """``VAGUE`` for every landmark."""
-    return np.array([VAGUE.get(name.rpartition("_")[2], 1.0) for name in LANDMARKS])
+    """``CLEARNESS`` for every landmark."""
+    return np.array([CLEARNESS.get(name.rpartition("_")[2], 1.0) for name in LANDMARKS])
 
 
 def _unseen(weight: Float[np.ndarray, "people points"]) -> Float[np.ndarray, "people leaning"]:

@@ -87,7 +87,7 @@ class KeypointFit:
         self.settings = settings or Settings()
         self.schedule = schedule or Schedule()
         self.skeleton = Skeleton.of(model, FIXED)
-        self.prior = prior or PosePrior.of(self.skeleton)
+        self.prior = prior or PosePrior.of(self.skeleton, body=model.name)
         self.unshifted = landmark_points(model)
         self.landmarks = self.unshifted.shifted(keypoint_shifts())
         surface = _surface(model)

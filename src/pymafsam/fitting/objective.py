@@ -76,8 +76,8 @@ class Settings:
     bone_width: float = 3.0
     # Metres by which the torso, thighs and shins may lean along the ray when legs are unseen.
     lean: tuple[float, ...] = (0.04, 0.1, 0.1, 0.1, 0.1)
-    silhouette: float = 0.25  # weight of the detector's own mask
-    segmented: float = 1.6  # times as much for a segmenter's, which is sharper
+    silhouette: float = 0.1  # weight of the detector's own mask: more makes children of people
+    segmented: float = 4.0  # times as much for a segmenter's, which is sharper
     silhouette_width: float = 6.0
 
 

@@ -65,10 +65,33 @@ JOINT_PRIORS: Mapping[str, JointPrior] = {
     "left_wrist": JointPrior((0.0, 0.0, 0.0), (0.35, 0.25, 0.35)),
 }
 LIMIT = 40.0  # residual per radian beyond a limit
-BETAS_PRECISION = 0.9  # proportions that are held too fast are made up for by leaning
-# The first beta of the embedded body is age and height: people are taken for grown-ups (1.72 m)
-# unless their proportions say otherwise.
-GROWN_UP, AGE_PRECISION = 0.45, 1.4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShapePrior:
+    """Means and precisions (1 / deviation) of the first betas; all others have ``rest``."""
+
+    means: tuple[float, ...] = ()
+    precisions: tuple[float, ...] = ()
+    rest: float = 1.3
+
+    def mean(self, betas: int) -> Float[np.ndarray, "betas"]:
+        """The mean of each beta."""
+        return np.pad(np.array(self.means[:betas], float), (0, betas - len(self.means[:betas])))
+
+    def precision(self, betas: int) -> Float[np.ndarray, "betas"]:
+        """The precision of each beta."""
+        told = np.array(self.precisions[:betas], float)
+        return np.pad(told, (0, betas - len(told)), constant_values=self.rest)
+
+
+# By the body's name; another body's betas mean other things, so theirs are usual at zero.
+SHAPES: Mapping[str, ShapePrior] = {
+    # The first beta is age and height: people are taken for grown-ups (1.72 m) unless their
+    # proportions say otherwise. The second is proportions: held too fast they are made up for by
+    # leaning. The rest is mostly weight: loose, it takes clothes for flesh.
+    "anny24": ShapePrior(means=(0.45,), precisions=(2.3, 0.9), rest=1.4),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +109,16 @@ class PosePrior:
     betas_precision: Float[np.ndarray, "*people betas"]
 
     @staticmethod
-    def of(skeleton: Skeleton, table: Mapping[str, JointPrior] = JOINT_PRIORS) -> "PosePrior":
-        """For the free joints of an SMPL-ordered skeleton (the first of them is the root)."""
+    def of(
+        skeleton: Skeleton, table: Mapping[str, JointPrior] = JOINT_PRIORS, *, body: str = ""
+    ) -> "PosePrior":
+        """For the free joints of an SMPL-ordered skeleton (the first of them is the root).
+
+        ``body`` is the model's name, by which its shape's prior is found (``SHAPES``).
+        """
         rows = []
         betas = skeleton.joint_dirs.shape[2]
-        first = np.eye(1, betas)[0]
+        shape = SHAPES.get(body, ShapePrior())
         for joint in skeleton.free[1:]:
             name = joints.SMPL24[joint]
             twin = joints.mirrored(name)
@@ -100,8 +128,8 @@ class PosePrior:
             precision=1 / np.array([row.sigma for row in rows]),
             low=np.array([row.low for row in rows]),
             high=np.array([row.high for row in rows]),
-            betas_mean=np.zeros(betas) + GROWN_UP * first,
-            betas_precision=np.full(betas, BETAS_PRECISION) + AGE_PRECISION * first,
+            betas_mean=shape.mean(betas),
+            betas_precision=shape.precision(betas),
         )
 
     def take(self, people: Int[np.ndarray, "chosen"]) -> "PosePrior":
