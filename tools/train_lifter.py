@@ -3,7 +3,7 @@
     python tools/train_lifter.py ANSWERS --photographs train.npz --out lifter.safetensors
 
 ANSWERS holds rendered people with what the keypoint networks said of them
-(tools/keypoint_answers.py); photographs are people with annotations (tools/annotated_people.py).
+(tools/keypoint_answers.py); photographs are what tools/annotated_people.py wrote.
 Every 25th shard is held out; its errors are printed.
 """
 

@@ -1,0 +1,80 @@
+"""Described people with their annotations beside them, as tools/train_lifter.py learns from.
+
+    python tools/cache_people.py coco/train train.npz
+    python tools/annotated_people.py coco/train train.npz annotated.npz
+
+DATA is a COCO-format folder or one in LSP's form, CACHE what tools/cache_people.py made of it.
+Columns: what both networks said (coco, blaze, world, presence), box, size, and the annotated
+places of the fit's landmarks (seen, weight: 0 where there is none).
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pymafsam.files.atomic import writing
+from pymafsam.fitting.evidence import LANDMARKS
+from pymafsam.geometry import joints
+
+SURE = 0.97  # LSP's training joints were recovered from another scale, and say how surely
+
+
+def as_landmarks(points: np.ndarray, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Places (landmarks 2) and weights (landmarks) of annotated points x, y, known."""
+    seen, weight = np.zeros((len(LANDMARKS), 2)), np.zeros(len(LANDMARKS))
+    for row, name in enumerate(names):
+        if name in LANDMARKS:
+            seen[LANDMARKS.index(name)] = points[row, :2]
+            weight[LANDMARKS.index(name)] = points[row, 2]
+    return seen, weight
+
+
+def of_coco(data: Path, ids: Sequence[int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The annotations with these ids."""
+    content = json.loads((data / "person_keypoints.json").read_text())
+    rows = {row["id"]: row["keypoints"] for row in content["annotations"]}
+    for identity in ids:
+        points = np.array(rows[identity], float).reshape(-1, 3)
+        points[:, 2] = points[:, 2] > 0
+        yield as_landmarks(points, joints.COCO17)
+
+
+def of_lsp(data: Path, ids: Sequence[int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The rows of joints.npz with these numbers."""
+    table = np.load(data / "joints.npz", allow_pickle=False)
+    for row in ids:
+        places = table["joints"][row, :, :2].astype(float)
+        sure = np.broadcast_to(table["confidence"][row], len(places)) > SURE
+        known = np.isfinite(places).all(axis=1) & sure
+        yield as_landmarks(np.column_stack([np.nan_to_num(places), known]), joints.LSP14)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for name in ("data", "cache", "out"):
+        parser.add_argument(name, type=Path)
+    options = parser.parse_args()
+    with np.load(options.cache, allow_pickle=False) as content:
+        table = dict(content)
+    is_coco = (options.data / "person_keypoints.json").is_file()
+    annotated = list((of_coco if is_coco else of_lsp)(options.data, table["id"].tolist()))
+    columns = {name: table[name] for name in ("id", "size", "box", "world", "presence")}
+    with writing(options.out) as path:
+        np.savez_compressed(
+            path,
+            coco=table["answer_coco17"],
+            blaze=table["answer_blazepose33"],
+            seen=np.stack([seen for seen, _ in annotated]),
+            weight=np.stack([weight for _, weight in annotated]),
+            **columns,
+        )
+    print(f"{len(annotated)} people -> {options.out}")
+
+
+if __name__ == "__main__":
+    main()
