@@ -47,8 +47,12 @@ def test_its_heads_are_those_of_the_onnx_form(file, picture):
         found = movenet.pretrained(file).eval().keypoints(normalised(picture))
     for name, theirs in zip(names, wanted, strict=True):
         ours = getattr(found, name).permute(0, 2, 3, 1).numpy()
-        assert np.abs(theirs).max() > 1
-        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-4, err_msg=name)
+        # Vectors reach across the window: what counts is the error beside the largest of them.
+        largest = float(np.abs(theirs).max())
+        assert largest > 1
+        np.testing.assert_allclose(
+            ours, theirs, rtol=1e-5, atol=2e-5 * max(largest, 5), err_msg=name
+        )
 
 
 @pytest.mark.network

@@ -42,7 +42,7 @@ class Fit:
     """The embedded body, or the path of an SMPL file of yours."""
     error: float = 0.04
     """Fits further from the annotation (mean, share of the joints' box's diagonal) are invalid."""
-    energy: float = 600.0
+    energy: float = 900.0
     """Fits that leave more energy are invalid: annotation, network and outline disagree."""
     joints: int = 6
     """Rows with fewer annotated joints are left alone."""

@@ -158,8 +158,10 @@ def _piece(
 
     try:
         for frame in frames:
-            scene = crew.submit(stage.scene, frame)
-            waiting.append((frame, [crew.submit(_drawn, film, scene) for film in films]))
+            # Bodies are skinned in this thread alone: matrix products of two threads at once are
+            # shared out otherwise from run to run, and then round otherwise.
+            scene = stage.scene(frame)
+            waiting.append((frame, [crew.submit(film.draw, scene) for film in films]))
             if len(waiting) >= AHEAD:
                 yield encode()
         while waiting:
@@ -172,10 +174,6 @@ def _piece(
         encoder.close()
     for place in places:
         place.__exit__(None, None, None)
-
-
-def _drawn(film: Kind, scene: Future[Scene]) -> Pixels:
-    return film.draw(scene.result())
 
 
 def _overlay(scene: Scene) -> Pixels:

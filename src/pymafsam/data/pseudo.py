@@ -81,7 +81,7 @@ class Limits:
     """
 
     error: float = 0.04
-    energy: float = 600.0
+    energy: float = 900.0
     beta: float = 4.0
     nearest: float = 0.5
 

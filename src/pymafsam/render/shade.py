@@ -96,7 +96,9 @@ def shade(
     for lamp in studio.lights:
         toward = np.array(lamp.toward, np.float32)
         toward /= np.linalg.norm(toward)
-        facing = (normals @ toward + lamp.wrap) / (1 + lamp.wrap)
+        # einsum, not a matrix product: films are drawn by several threads, and products that are
+        # shared out between threads round otherwise from run to run.
+        facing = (np.einsum("nc,c->n", normals, toward) + lamp.wrap) / (1 + lamp.wrap)
         light += np.maximum(facing, 0)[:, None] * np.array(lamp.colour, np.float32)
         between = toward + toward_viewer
         between /= np.maximum(np.linalg.norm(between, axis=1, keepdims=True), 1e-6)
