@@ -120,6 +120,8 @@ def _silhouette(options: Render, scene: "Scene", stem: Path) -> None:
 
 
 def _turntable(options: Render, scene: "Scene", stem: Path) -> None:
+    from tempfile import TemporaryDirectory
+
     from pymafsam.files import made
     from pymafsam.files.atomic import writing
     from pymafsam.files.video import Encoder, join
@@ -130,14 +132,14 @@ def _turntable(options: Render, scene: "Scene", stem: Path) -> None:
     path = stem.with_name(f"{stem.name}_turntable.mp4")
     made.Outputs(maker=MAKER).claim([path], stem.name)
     frames, size = max(round(SPIN * options.rate), 2), options.size(scene)
-    # Encoded beside its place, then marked as ours on the way there.
-    with writing(path) as whole, writing(path.with_suffix(".part.mp4")) as piece:
+    # Encoded apart, then marked as ours on the way to its place.
+    with TemporaryDirectory() as folder, writing(path) as whole:
+        piece = Path(folder) / "piece.mp4"
         film = Encoder(piece, size, float(options.rate))
         for k, pixels in enumerate(turntable(scene, frames, size)):
             film.write(pixels, k / options.rate)
         film.close()
         join([piece], whole, mark=made.mark(MAKER))
-    path.with_suffix(".part.mp4").unlink(missing_ok=True)
 
 
 def _save(pixels: "Pixels", stem: Path, view: str) -> None:

@@ -13,13 +13,12 @@ from jaxtyping import Float, Float32, Int, Int64
 from pymafsam.data.synthetic.dressed import Wardrobe
 from pymafsam.data.synthetic.outfit import Outfit
 from pymafsam.data.synthetic.surface import Prints, colours
-from pymafsam.geometry.camera import project
 from pymafsam.records import Camera, Mesh, Pixels, Pose
+from pymafsam.render.paint import NEAR, on_screen
 from pymafsam.render.raster import Raster, rasterise
 from pymafsam.render.shade import to_linear, to_srgb, vertex_normals
 
 Generator = np.random.Generator
-NEAR = 0.05  # metres
 OCCLUSION_DEPTH, OCCLUSION_LOSS = 0.18, 0.55  # metres, and the share of light lost there
 
 
@@ -79,15 +78,6 @@ def dressed(
         faces=faces,
         wobble=wobble,
     )
-
-
-def on_screen(
-    vertices: Float[np.ndarray, "vertices 3"], camera: Camera
-) -> Float[np.ndarray, "vertices 3"]:
-    """x, y in pixels and depth; depth 0 for what is too near."""
-    seen = vertices[:, 2:] > NEAR
-    xy = project(np.where(seen, vertices, 1.0), camera)
-    return np.concatenate([xy, np.where(seen, vertices[:, 2:], 0)], axis=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from pymafsam.data.synthetic.surface import Prints
 from pymafsam.geometry import boxes
 from pymafsam.geometry.camera import project
 from pymafsam.records import Camera, Frame, Inside, Pose
+from pymafsam.render.paint import NEAR, on_screen
 from pymafsam.render.raster import rasterise
 
 Generator = np.random.Generator
@@ -232,13 +233,13 @@ def shape(count: int, generator: Generator, *, child: bool) -> Float32[np.ndarra
 
 def _whole_area(figure: drawing.Figure, camera: Camera) -> float:
     """Pixels of the figure's silhouette if nothing hid it and the picture had no borders."""
-    points = drawing.on_screen(figure.vertices, camera)
+    points = on_screen(figure.vertices, camera)
     used = points[points[:, 2] > 0]
     low, high = used[:, :2].min(axis=0), used[:, :2].max(axis=0)
     scale = min(1.0, 96 / float(max((high - low).max(), 1.0)))
     points = (points - [*low, 0]) * [scale, scale, 1]
     size = tuple(int(v) for v in np.ceil((high - low) * scale) + 1)
-    raster = rasterise(points, figure.faces, (size[0], size[1]), near=drawing.NEAR)
+    raster = rasterise(points, figure.faces, (size[0], size[1]), near=NEAR)
     return float((raster.face >= 0).sum()) / scale**2
 
 
@@ -251,7 +252,7 @@ def _sight(
 ) -> UInt8[np.ndarray, "33"]:
     width, height = camera.size
     out = np.full(len(points), OUTSIDE, np.uint8)
-    ahead = points[:, 2] > drawing.NEAR
+    ahead = points[:, 2] > NEAR
     column, row = np.floor(project(np.where(ahead[:, None], points, 1.0), camera)).astype(int).T
     inside = ahead & (column >= 0) & (column < width) & (row >= 0) & (row < height)
     row, column = row[inside], column[inside]
