@@ -12,7 +12,9 @@ import os
 import pickle
 import random
 import signal
+import tempfile
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -39,6 +41,7 @@ from pymafsam.people import boxes
 
 CASES = int(os.environ.get("PYMAFSAM_FUZZ", "60"))
 SEED = int(os.environ.get("PYMAFSAM_FUZZ_SEED", "0"))
+KEPT = Path(os.environ.get("PYMAFSAM_FUZZ_KEEP", tempfile.gettempdir()))
 PATIENCE = 60  # seconds after which a case is called a hang, on however busy a machine
 MEMORY = 2 << 30  # bytes that reading a small file may add
 SIZE = (60, 40)
@@ -375,15 +378,19 @@ def test_bad_files_are_read_or_refused_in_words(name, tmp_path, monkeypatch):
         path.write_bytes(seed)
         with suppress(PymafsamError if name in REFUSED else ()):
             target.use(path)
+    found: dict[str, str] = {}
     for case in range(CASES):
         path.write_bytes(target.spoil(draw.choice(seeds), draw))
         try:
             with patience(), suppress(PymafsamError):
                 target.use(path)
         except Exception as error:
-            kept = (
-                Path(os.environ.get("PYMAFSAM_FUZZ_KEEP", tmp_path)) / f"{name}-{case}{path.suffix}"
-            )
-            kept.write_bytes(path.read_bytes())
-            pytest.fail(f"case {case}, kept as {kept}: {type(error).__name__}: {error}")
+            # One finding for each place in the code: a long run goes on to what is behind it.
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            finding = f"{type(error).__name__} at {place.filename}:{place.lineno}"
+            if finding not in found:
+                kept = KEPT / f"{name}-{SEED}-{case}{path.suffix}"
+                kept.write_bytes(path.read_bytes())
+                found[finding] = f"case {case}, kept as {kept}: {finding}: {error}"
+    assert not found, "\n".join(found.values())
     assert memory() - before < MEMORY

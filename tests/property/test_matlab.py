@@ -125,3 +125,19 @@ def test_the_newer_hdf5_kind_says_how_to_save_it():
 def test_the_joints_of_lsp_extended_are_read_as_scipy_reads_them(shared_data: Path):
     path = shared_data / "lspet" / "joints.mat"
     np.testing.assert_array_equal(read_mat(path)["joints"], scipy.io.loadmat(path)["joints"])
+
+
+def test_numbers_said_to_be_complex_need_their_imaginary_part():
+    data = bytearray(saved(first=np.arange(12.0), second=np.eye(2)))
+    data[128 + 8 + 8 + 1] |= 0x08  # the flag; scipy took the next variable for the missing part
+    with pytest.raises(BadInput, match="numbers in elements"):
+        read_mat(bytes(data))
+
+
+@pytest.mark.parametrize("kind", [0, 8, 14, 200, 2**15])
+def test_numbers_of_a_type_that_there_is_not_are_refused(kind):
+    data = saved(first=np.arange(12.0))
+    element = struct.pack("<II", 9, 96)
+    assert element in data
+    with pytest.raises(BadInput):
+        read_mat(data.replace(element, struct.pack("<II", kind, 96)))

@@ -11,7 +11,7 @@ import io
 import math
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,16 @@ import numpy as np
 from pymafsam.errors import BadInput
 from pymafsam.files.limits import DEEPEST, LARGEST, check_size
 
-MATRIX, COMPRESSED = 14, 15
+# Types of elements, classes of matrices, and the flag of a matrix with imaginary parts.
+INT8, INT32, UINT32, MATRIX, COMPRESSED, UTF8 = 1, 5, 6, 14, 15, 16
+TYPES = (*range(1, 8), 9, 12, 13, UTF8, 17, 18)  # of numbers and letters
 CELL, STRUCTURE, CHARACTERS, SPARSE = 1, 2, 4, 5
 NUMBERS = range(6, 16)
+COMPLEX = 0x800
 TAG = 8  # bytes; nothing in a matrix takes fewer
+
+Element = tuple[int, bytes]
+"""An element's type and its content."""
 
 
 def read_mat(source: Path | bytes) -> dict[str, Any]:
@@ -80,7 +86,7 @@ class _Check:
             if kind == MATRIX:
                 self.matrix(content, 0)
 
-    def elements(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+    def elements(self, data: bytes) -> Iterator[Element]:
         """(type, content) of the elements in ``data``."""
         place = 0
         while place + TAG <= len(data):
@@ -96,6 +102,9 @@ class _Check:
             if start + size > len(data):
                 raise ValueError("it ends within an element")
             yield kind, data[start : start + size]
+        # scipy goes by the elements, not by the size of what holds them: both must agree.
+        if place != len(data):
+            raise ValueError("it ends within an element")
 
     def unfold(self, data: bytes) -> bytes:
         machine = zlib.decompressobj()
@@ -104,28 +113,58 @@ class _Check:
         return out
 
     def matrix(self, data: bytes, depth: int) -> None:
-        """Check that a matrix is no larger than what it is made of."""
+        """Check that a matrix is no larger than what it is made of, and made as scipy expects it.
+
+        scipy reads one element after the other and looks up a number's type in a table without
+        bounds: with an element missing, or of another type, it reads memory that is not its own.
+        """
         if depth > DEEPEST:
             raise ValueError("its cells are nested too deeply")
-        if not data:
+        if not data and depth:
             return
-        (_, flags), (_, sizes), _, *parts = self.elements(data)
-        kind = struct.unpack_from(self.order + "I", flags)[0] & 0xFF
+        (flags_type, flags), (sizes_type, sizes), (name_type, _), *parts = self.elements(data)
+        # Some programs write sizes without a sign and names as UTF-8; scipy knows of both.
+        known = flags_type == UINT32 and sizes_type in (INT32, UINT32) and name_type in (INT8, UTF8)
+        if not known or len(flags) != 8:
+            raise ValueError("a matrix without a header")
+        word = struct.unpack_from(self.order + "I", flags)[0]
         shape = struct.unpack(f"{self.order}{len(sizes) // 4}i", sizes)
-        if min(shape, default=-1) < 0:
+        if len(shape) < 2 or min(shape) < 0:
             raise ValueError(f"an array of shape {shape}")
-        count = math.prod(shape)
+        count, kind = math.prod(shape), word & 0xFF
         self.charge(8 * count)
         if kind in (CELL, STRUCTURE):
-            children = [content for one, content in parts if one == MATRIX]
-            if count > len(children) and (kind == CELL or children):
-                raise ValueError(f"{count:,} entries of which {len(children)} are there")
-            for child in children:
-                self.matrix(child, depth + 1)
-        elif kind not in NUMBERS and kind != CHARACTERS:
+            self.entries(*(self.fields(count, parts) if kind == STRUCTURE else (count, parts)), depth)
+        elif kind in NUMBERS or kind == CHARACTERS:
+            _numbers(count, parts, 2 if kind in NUMBERS and word & COMPLEX else 1)
+        else:
             raise ValueError(f"MATLAB's class {kind} (sparse: {SPARSE}), which is not read here")
-        elif count > len(parts[0][1]):
-            raise ValueError(f"{count:,} numbers of which {len(parts[0][1])} bytes are there")
+
+    def fields(self, count: int, parts: Sequence[Element]) -> tuple[int, Sequence[Element]]:
+        """How many entries ``count`` structures have, and these: behind the names of the fields."""
+        (length_type, length), (names_type, names), *entries = parts
+        if (length_type, len(length), names_type) != (INT32, 4, INT8):
+            raise ValueError("a structure without names of fields")
+        longest = struct.unpack(self.order + "i", length)[0]
+        if longest < 1 or len(names) % longest:
+            raise ValueError(f"names of fields of {longest} letters")
+        return count * (len(names) // longest), entries
+
+    def entries(self, count: int, entries: Sequence[Element], depth: int) -> None:
+        """Check the matrices of which a cell or structure is made."""
+        if len(entries) != count or any(kind != MATRIX for kind, _ in entries):
+            raise ValueError(f"{count:,} entries of which {len(entries)} are there")
+        for _, content in entries:
+            self.matrix(content, depth + 1)
+
+
+def _numbers(count: int, parts: Sequence[Element], expected: int) -> None:
+    """Check the elements (real and imaginary part) with the numbers or letters of an array."""
+    if len(parts) != expected or any(kind not in TYPES for kind, _ in parts):
+        raise ValueError(f"numbers in elements of the types {[kind for kind, _ in parts]}")
+    for _, content in parts:
+        if count > len(content):
+            raise ValueError(f"{count:,} numbers of which {len(content)} bytes are there")
 
 
 def _plain(value: Any) -> Any:
