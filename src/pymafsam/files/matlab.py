@@ -134,7 +134,9 @@ class _Check:
         count, kind = math.prod(shape), word & 0xFF
         self.charge(8 * count)
         if kind in (CELL, STRUCTURE):
-            self.entries(*(self.fields(count, parts) if kind == STRUCTURE else (count, parts)), depth)
+            self.entries(
+                *(self.fields(count, parts) if kind == STRUCTURE else (count, parts)), depth
+            )
         elif kind in NUMBERS or kind == CHARACTERS:
             _numbers(count, parts, 2 if kind in NUMBERS and word & COMPLEX else 1)
         else:
