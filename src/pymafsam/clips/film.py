@@ -18,6 +18,7 @@ from pymafsam.files.video import Encoder
 from pymafsam.records import (
     Body,
     Frame,
+    Mask,
     Motion,
     Person,
     Pixels,
@@ -33,12 +34,20 @@ AHEAD = 6  # frames drawn ahead of the encoder
 Bounds = tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]
 
 
+def _no_mask(track: int, frame: int) -> Mask | None:
+    """Nobody has a mask."""
+
+
 @dataclass(kw_only=True)
 class Stage:
-    """Makes the scene of any frame out of a clip's motions."""
+    """Makes the scene of any frame out of a clip's motions.
+
+    ``mask`` gives the mask of a track in a frame, where there is one.
+    """
 
     model: BodyModel
     clip: SequenceScene
+    mask: Callable[[int, int], Mask | None] = _no_mask
     rows: Mapping[int, Mapping[int, int]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -68,7 +77,8 @@ class Stage:
         """A motion's body in one of its rows."""
         person = Person(box=motion.boxes[row], score=float(motion.scores[row]), track=motion.track)
         where, score = motion.translation[row], float(motion.scores[row])
-        return place(self.model, motion.pose(row), where, self.clip.camera, person, score, None)
+        mask = self.mask(motion.track, int(motion.frames[row]))
+        return place(self.model, motion.pose(row), where, self.clip.camera, person, score, mask)
 
     def drawn(self) -> "Stage":
         """The stage with those only whose bodies can be trusted, over their whole track: nobody

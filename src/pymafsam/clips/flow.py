@@ -9,7 +9,7 @@ from pathlib import Path
 from pymafsam import export
 from pymafsam.clips.ahead import ahead
 from pymafsam.clips.film import Stage, kinds, pieces
-from pymafsam.clips.following import Wanted, follow
+from pymafsam.clips.following import Followed, Wanted, follow
 from pymafsam.clips.looking import Ask, Looker
 from pymafsam.clips.motions import Studio
 from pymafsam.clips.shelf import CHUNK, Shelf
@@ -23,7 +23,7 @@ from pymafsam.fitting import keypoints
 from pymafsam.fitting.sequence import SequenceFit
 from pymafsam.geometry.camera import picture_camera
 from pymafsam.pipeline import Reconstructor
-from pymafsam.records import Camera, Frame, Origin, SequenceScene
+from pymafsam.records import Camera, Frame, Mask, Origin, SequenceScene
 
 log = logging.getLogger(__name__)
 
@@ -117,9 +117,12 @@ class Clip:
         self.report.frames = last[0].index + 1
         return picture_camera(last[0].size, focal)
 
-    def follow(self, shelf: Shelf, camera: Camera) -> SequenceScene:
+    def follow(self, shelf: Shelf, camera: Camera) -> Followed:
+        """Who is who, from the looks."""
+        return follow(shelf.all(), camera.size, self.options.wanted)
+
+    def fit(self, shelf: Shelf, followed: Followed, camera: Camera) -> SequenceScene:
         """Everybody's motion, from the looks."""
-        followed = follow(shelf.all(), camera.size, self.options.wanted)
         studio = Studio(shelf=shelf, followed=followed, camera=camera)
         model = self.reconstructor.model
         single = keypoints.load(model, EstimatorOptions())
@@ -139,18 +142,25 @@ class Clip:
             cuts=followed.cuts,
         )
 
-    def draw(self, shelf: Shelf, scene: SequenceScene) -> None:
+    def draw(self, shelf: Shelf, followed: Followed, scene: SequenceScene) -> None:
         """The films, and the files of single frames where they are asked for."""
+
+        def mask(track: int, frame: int) -> Mask | None:
+            row = followed.row(track, frame)
+            packed = None if row is None else shelf.look(frame).masks[row]
+            return None if packed is None else packed.mask()
+
         stage = Stage(model=self.reconstructor.model, clip=scene)
+        single = replace(stage, mask=mask)
         names = [FILMS[name] for name in self.options.formats if name in FILMS]
         if not names and not self.options.per_frame:
             return
         films = kinds(names, scene)
         for frame in pieces(ahead(self.frames()), stage, films, shelf):
             if self.options.per_frame:
-                single = replace(stage.scene(frame), origin=scene.origin)
+                alone = replace(single.scene(frame), origin=scene.origin)
                 stem = f"{self.stem}/{frame.index + 1:06d}"
-                export.save(single, self.out, self.options.per_frame, stem=stem)
+                export.save(alone, self.out, self.options.per_frame, stem=stem)
             self.progress("draw", frame.index + 1, len(scene.seconds))
         chunks = -(-len(scene.seconds) // CHUNK)
         for film in films:
@@ -198,9 +208,10 @@ def reconstruct(clip: Clip, origin: Origin, progress: Progress = _silent) -> Cli
     recipe = {**origin.options, "bytes": str(origin.size), "modified": str(origin.modified)}
     shelf = Shelf.open(clip.out / f"{clip.stem}.work", {**recipe, "options": repr(clip.options)})
     camera = clip.look(shelf)
-    scene = replace(clip.follow(shelf, camera), origin=origin)
+    followed = clip.follow(shelf, camera)
+    scene = replace(clip.fit(shelf, followed, camera), origin=origin)
     clip.save(scene)
-    clip.draw(shelf, scene)
+    clip.draw(shelf, followed, scene)
     shelf.remove()
     clip.report.written = clip.files()
     return clip.report

@@ -39,6 +39,15 @@ class Followed:
     cuts: Int[np.ndarray, "cuts"]
     still: Bool[np.ndarray, "steps"]
 
+    def row(self, track: int, frame: int) -> int | None:
+        """Which person of a frame's look the track is; None where it was not seen."""
+        for course in self.courses:
+            if course.number == track:
+                k = int(np.searchsorted(course.frames, frame))
+                seen = k < len(course.frames) and course.frames[k] == frame
+                return int(course.rows[k]) if seen else None
+        return None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:

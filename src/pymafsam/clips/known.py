@@ -1,4 +1,7 @@
-"""Where somebody will be in the next frame, between two frames in which people are found anew."""
+"""What is known of somebody from frame to frame, between those in which all is found anew.
+
+Where they will be, until people are looked for again; their mask, until a segmenter makes one.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,17 +10,22 @@ import numpy as np
 from jaxtyping import Float
 
 from pymafsam.clips.looks import bare
-from pymafsam.records import Person
+from pymafsam.geometry.boxes import bounds, overlap
+from pymafsam.masks.followed import Outline
+from pymafsam.records import Mask, Person, Pixels
+from pymafsam.tracking.tracker import assign
 
 CLEAR = 0.3  # confidence of a keypoint that says where somebody is
+BESIDE = 0.7  # of a person's box is not shared with an outline's: it is somebody else's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """Somebody as last seen, and as last found in the whole picture."""
+    """Somebody as last seen, as last found in the whole picture, and their outline by now."""
 
     person: Person
     found: Person
+    outline: Outline | None = None
 
     def moved_on(self) -> Person:
         """Where they may be in the next frame: the box lies to their points as it was found."""
@@ -38,13 +46,43 @@ def _extent(person: Person) -> Float[np.ndarray, "2 2"] | None:
     return np.stack([sure.min(axis=0), sure.max(axis=0)]) if len(sure) > 3 else None
 
 
-def remembered(people: Sequence[Person], known: Sequence[Known]) -> list[Known]:
-    """The people seen, each with how they were found: just now, or as who was looked at there."""
+def remembered(
+    people: Sequence[Person], known: Sequence[Known], outlines: Sequence[Outline | None]
+) -> list[Known]:
+    """The people seen, each with their outline and with how they were found: just now, or as who
+    was looked at there.
+    """
     places = [(one.moved_on().box, one.found) for one in known]
     return [
         Known(
             person=person,
             found=next((f for box, f in places if np.array_equal(box, person.box)), person),
+            outline=outline,
         )
-        for person in people
+        for person, outline in zip(people, outlines, strict=True)
     ]
+
+
+def outlines_moved_on(known: Sequence[Known], before: Pixels, now: Pixels) -> list[Known]:
+    """The same people with their outlines as they are in the next frame."""
+    return [
+        one if one.outline is None else replace(one, outline=one.outline.moved_on(before, now))
+        for one in known
+    ]
+
+
+def outlines_of(people: Sequence[Person], known: Sequence[Known]) -> list[Outline | None]:
+    """For each of the people the outline, as followed so far, that lies in their box."""
+    there = [(one.outline, mask) for one in known if one.outline and (mask := one.outline.mask())]
+    costs = [
+        [1 - overlap(bounds(mask.inside), person.box.astype(np.float64)) for person in people]
+        for _, mask in there
+    ]
+    pairs = assign(np.array(costs).reshape(len(there), len(people)), BESIDE)
+    owned = {person: there[outline][0] for outline, person in pairs}
+    return [owned.get(k) for k in range(len(people))]
+
+
+def shown(outlines: Sequence[Outline | None]) -> list[Mask | None]:
+    """The outlines as masks, as far as there is something of them."""
+    return [None if outline is None else outline.mask() for outline in outlines]

@@ -2,7 +2,8 @@
 
 Finding people costs as much as describing one, and people go on from frame to frame: they are
 found anew every ``FIND`` frames looked at, and in between looked at where they were. Masks are
-made once in a while; they speak for the shape and for who is who, not for every pose.
+made once in a while and followed from frame to frame in between (``masks.followed``); those that
+were made speak for bodies, those that were followed for who is who.
 """
 
 from collections import deque
@@ -12,11 +13,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from pymafsam.clips.known import Known, remembered
-from pymafsam.clips.looks import Look, Single, bare
+from pymafsam.clips.known import Known, outlines_moved_on, outlines_of, remembered, shown
+from pymafsam.clips.looks import Look, Packed, Single, bare
 from pymafsam.errors import PymafsamError
 from pymafsam.geometry.boxes import overlap
 from pymafsam.geometry.camera import picture_camera
+from pymafsam.masks.followed import Outline
 from pymafsam.people.same import distinct
 from pymafsam.pipeline import Reconstructor
 from pymafsam.records import Body, Frame, Mask, Observation, Person, Pixels, Request
@@ -72,9 +74,12 @@ class Looker:
         known: Sequence[Known] = ()
         masked = -np.inf
         past = None if before is None else _grey(before.pixels)
+        pixels: Pixels | None = None
         for k, frame in enumerate(frames):
             seconds, now = frame.seconds or 0.0, _grey(frame.pixels)
-            observation, meant = None, ()
+            observation, meant, masks = None, (), ()
+            if pixels is not None:
+                known = outlines_moved_on(known, pixels, frame.pixels)
             if frame.index % self.every == 0 or self._is_named(frame):
                 wanted = self.with_masks and seconds - masked >= self.mask_every
                 anew = (k // self.every) % FIND == 0
@@ -83,13 +88,15 @@ class Looker:
                 except PymafsamError as error:
                     self.failed(frame, error)
             if observation is not None:
-                known = remembered(observation.people, () if anew else known)
+                outlines = _outlines(observation, known)
+                masks = _made_or_followed(observation, outlines)
+                known = remembered(observation.people, () if anew else known, outlines)
                 masked = seconds if wanted and known else masked
             yield (
-                _Pending.of(frame, observation, meant, _moved(now, past, observation)),
+                _Pending.of(frame, observation, meant, masks, _moved(now, past, observation)),
                 observation,
             )
-            past = now
+            past, pixels = now, frame.pixels
 
     def _is_named(self, frame: Frame) -> bool:
         """Whether somebody is named in just this frame, which must then be looked at."""
@@ -156,15 +163,19 @@ class _Pending:
     looked: bool
     sightings: tuple[Sighting, ...]
     meant: tuple[bool, ...]
+    masks: tuple[Packed | None, ...]
     small: UInt8[np.ndarray, "rows columns 3"]
     moved: float
 
     @staticmethod
     def of(
-        frame: Frame, observation: Observation | None, meant: tuple[bool, ...], moved: float
+        frame: Frame,
+        observation: Observation | None,
+        meant: tuple[bool, ...],
+        masks: Sequence[Mask | None],
+        moved: float,
     ) -> "_Pending":
         people = () if observation is None else observation.people
-        masks = () if observation is None else observation.masks
         seen = sightings(frame, people, masks)
         return _Pending(
             index=frame.index,
@@ -172,6 +183,7 @@ class _Pending:
             looked=observation is not None,
             sightings=tuple(replace(s, person=bare(s.person)) for s in seen),
             meant=meant,
+            masks=tuple(None if mask is None else Packed.of(mask) for mask in masks),
             small=small(frame.pixels),
             moved=moved,
         )
@@ -187,9 +199,25 @@ class _Pending:
                 Single(pose=b.pose, translation=b.translation, score=b.score) for b in bodies
             ),
             meant=self.meant,
+            masks=self.masks,
             small=self.small,
             moved=self.moved,
         )
+
+
+def _outlines(observation: Observation, known: Sequence[Known]) -> list[Outline | None]:
+    """Everybody's outline: of the mask just made, or as it was followed."""
+    followed = outlines_of(observation.people, known)
+    pairs = zip(observation.masks, followed, strict=True)
+    return [old if mask is None else Outline.of(mask) for mask, old in pairs]
+
+
+def _made_or_followed(
+    observation: Observation, outlines: Sequence[Outline | None]
+) -> list[Mask | None]:
+    """Everybody's mask, the one just made as it is."""
+    pairs = zip(observation.masks, shown(outlines), strict=True)
+    return [followed if made is None else made for made, followed in pairs]
 
 
 def _is_at(person: Person, other: Person) -> bool:

@@ -7,8 +7,9 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from pymafsam.errors import BadInput
+from pymafsam.files import rle
 from pymafsam.files.atomic import writing
-from pymafsam.records import Person, Pose
+from pymafsam.records import Mask, Person, Pose
 from pymafsam.tracking.colours import Colours
 from pymafsam.tracking.tracker import Sighting
 
@@ -23,13 +24,36 @@ class Single:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Packed:
+    """A mask as COCO's run lengths: a thousandth of its size. ``size`` is (width, height)."""
+
+    counts: str
+    size: tuple[int, int]
+    score: float
+    source: str
+
+    @staticmethod
+    def of(mask: Mask) -> "Packed":
+        """A mask, packed."""
+        counts = rle.encode(mask.inside)["counts"]
+        height, width = mask.inside.shape
+        return Packed(counts=counts, size=(width, height), score=mask.score, source=mask.source)
+
+    def mask(self) -> Mask:
+        """The mask again."""
+        width, height = self.size
+        inside = rle.decode({"size": [height, width], "counts": self.counts}, self.size)
+        return Mask(inside=inside, score=self.score, source=self.source)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """A frame of a video as it was seen.
 
     ``sightings`` are the people (without their pixels) and ``singles`` their bodies, one by one;
-    ``meant`` marks those whom a prompt named. ``small`` is the frame's small picture, by which
-    cuts are found; ``moved`` how far the camera moved since the frame before, in shares of the
-    picture's width. ``looked``: people were looked for in this frame.
+    ``meant`` marks those whom a prompt named; ``masks`` are theirs, made or followed. ``small`` is
+    the frame's small picture, by which cuts are found; ``moved`` how far the camera moved since
+    the frame before, in shares of the picture's width. ``looked``: people were looked for here.
     """
 
     index: int
@@ -38,6 +62,7 @@ class Look:
     sightings: tuple[Sighting, ...]
     singles: tuple[Single, ...]
     meant: tuple[bool, ...]
+    masks: tuple[Packed | None, ...]
     small: UInt8[np.ndarray, "rows columns 3"]
     moved: float
 
@@ -49,18 +74,19 @@ def bare(person: Person) -> Person:
 
 def save(looks: list[Look], path: Path) -> None:
     """Write looks as plain arrays: a row per frame, and a row per person with their frame's."""
-    people = [(k, s, b, m) for k, look in enumerate(looks) for s, b, m in _rows(look)]
+    people = [(k, *row) for k, look in enumerate(looks) for row in _rows(look)]
     arrays = {
         "index": np.array([look.index for look in looks]),
         "seconds": np.array([look.seconds for look in looks]),
         "looked": np.array([look.looked for look in looks]),
         "moved": np.array([look.moved for look in looks]),
         "small": np.stack([look.small for look in looks]),
-        "row": np.array([k for k, _, _, _ in people], np.int64),
-        "meant": np.array([m for _, _, _, m in people], bool),
+        "row": np.array([row[0] for row in people], np.int64),
+        "meant": np.array([row[3] for row in people], bool),
+        **_packed([row[4] for row in people]),
     }
     if people:
-        arrays |= _columns([s for _, s, _, _ in people], [b for _, _, b, _ in people])
+        arrays |= _columns([row[1] for row in people], [row[2] for row in people])
     with writing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)
 
@@ -77,8 +103,18 @@ def load(path: Path) -> list[Look]:
         ) from error
 
 
-def _rows(look: Look) -> list[tuple[Sighting, Single, bool]]:
-    return list(zip(look.sightings, look.singles, look.meant, strict=True))
+def _rows(look: Look) -> list[tuple[Sighting, Single, bool, Packed | None]]:
+    return list(zip(look.sightings, look.singles, look.meant, look.masks, strict=True))
+
+
+def _packed(masks: list[Packed | None]) -> dict[str, np.ndarray]:
+    """Full masks as columns; who has none has no run lengths."""
+    return {
+        "outline": np.array(["" if m is None else m.counts for m in masks], np.str_),
+        "outline_size": np.array([(0, 0) if m is None else m.size for m in masks], np.int64),
+        "outline_score": np.array([0.0 if m is None else m.score for m in masks], np.float64),
+        "outline_source": np.array(["" if m is None else m.source for m in masks], np.str_),
+    }
 
 
 def _columns(sightings: list[Sighting], singles: list[Single]) -> dict[str, np.ndarray]:
@@ -129,6 +165,7 @@ def _looks(arrays: dict[str, np.ndarray]) -> list[Look]:
             sightings=tuple(_sighting(arrays, i) for i in np.flatnonzero(rows == k).tolist()),
             singles=tuple(_single(arrays, i) for i in np.flatnonzero(rows == k).tolist()),
             meant=tuple(arrays["meant"][rows == k].tolist()),
+            masks=tuple(_unpacked(arrays, i) for i in np.flatnonzero(rows == k).tolist()),
             small=arrays["small"][k],
             moved=float(arrays["moved"][k]),
         )
@@ -157,6 +194,19 @@ def _sighting(arrays: dict[str, np.ndarray], i: int) -> Sighting:
         width = int(arrays["mask_size"][1])
         mask = np.unpackbits(arrays["mask"][i], axis=1, count=width).astype(bool)
     return Sighting(person=person, colours=Colours(shares=arrays["colours"][i]), mask=mask)
+
+
+def _unpacked(arrays: dict[str, np.ndarray], i: int) -> Packed | None:
+    counts = str(arrays["outline"][i])
+    if not counts:
+        return None
+    width, height = arrays["outline_size"][i].tolist()
+    return Packed(
+        counts=counts,
+        size=(width, height),
+        score=float(arrays["outline_score"][i]),
+        source=str(arrays["outline_source"][i]),
+    )
 
 
 def _single(arrays: dict[str, np.ndarray], i: int) -> Single:
