@@ -1,6 +1,7 @@
 """The flow of a video with a detector and a fit that cost nothing: what breaks, what goes on."""
 
 import json
+import shutil
 from dataclasses import replace
 from fractions import Fraction
 
@@ -16,12 +17,12 @@ from pymafsam.clips.ahead import ahead
 from pymafsam.clips.following import Wanted
 from pymafsam.errors import BadInput
 from pymafsam.export.sequence import load
-from pymafsam.files import made, video
+from pymafsam.files import made, rle, video
 from pymafsam.geometry.boxes import bounds
 from pymafsam.masks.plain import load_none
 from pymafsam.observe import Observer
 from pymafsam.pipeline import Reconstructor
-from pymafsam.records import Person, Pose, Prompt, Request
+from pymafsam.records import Mask, Person, Pose, Prompt, Request
 
 RED, SIZE = (200, 30, 30), (96, 64)
 SHAPE = [(0.5, 0.05), *[(0.4 + 0.2 * (k % 2), 0.06 + 0.055 * k) for k in range(16)]]
@@ -251,6 +252,42 @@ def test_bodies_between_looks_are_bridged_and_not_called_filled(tmp_path, recons
     assert np.diff(motion.translation[:, 0]).min() > 0
 
 
+class RedPixels:
+    """Segments everything red in a prompt's box, and counts how often it was asked."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def segment(self, pixels, prompts):
+        self.asked += 1
+        red = pixels[..., 0].astype(int) - pixels[..., 1] > 90
+        masks = []
+        for prompt in prompts:
+            x0, y0, x1, y1 = np.asarray(prompt.box).astype(int)
+            inside = np.zeros(red.shape, bool)
+            inside[y0:y1, x0:x1] = red[y0:y1, x0:x1]
+            masks.append(Mask(inside=inside, score=0.9, source="mobilesam"))
+        return masks
+
+
+@pytest.mark.parametrize(("mask_every", "asked"), [(1.0, 2), (0.0, 8)])
+def test_masks_made_once_in_a_while_are_followed_in_between(
+    tmp_path, reconstructor, monkeypatch, mask_every, asked
+):
+    monkeypatch.setattr(looking, "FIND", 1)  # red people's boxes are right where they are found
+    segmenter = RedPixels()
+    observer = replace(reconstructor.observer, segmenter=segmenter)
+    path = write(tmp_path / "walk.mp4", 8)  # two chunks, each begins with a mask
+    options = {"per_frame": ("json",), "with_masks": True, "mask_every": mask_every}
+    run(path, tmp_path / "o", replace(reconstructor, observer=observer), **options)
+    assert segmenter.asked == asked
+    for frame in video.frames(path, "walk", pytest.fail):
+        document = json.loads((tmp_path / "o" / "walk" / f"{frame.index + 1:06d}.json").read_text())
+        inside = rle.decode(document["people"][0]["mask"], SIZE)
+        red = frame.pixels[..., 0].astype(int) - frame.pixels[..., 1] > 90
+        assert np.count_nonzero(inside & red) > 0.9 * np.count_nonzero(inside | red)
+
+
 def test_a_stage_ahead_gives_the_same_and_tells_its_error():
     assert list(ahead(range(20), 3)) == list(range(20))
 
@@ -262,6 +299,56 @@ def test_a_stage_ahead_gives_the_same_and_tells_its_error():
     assert next(taken) == 1
     with pytest.raises(BadInput, match="no more"):
         next(taken)
+
+
+PLAYED = """
+async (source) => {
+  const video = document.createElement("video");
+  video.muted = true;
+  document.body.append(video);
+  const ended = new Promise((done, failed) => {
+    video.onended = done;
+    video.onerror = () => failed(new Error(video.error.message));
+  });
+  video.src = source;
+  await video.play();
+  await ended;
+  return {
+    size: [video.videoWidth, video.videoHeight],
+    seconds: video.currentTime,
+    frames: video.getVideoPlaybackQuality().totalVideoFrames,
+    sound: video.webkitAudioDecodedByteCount,
+  };
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    with playwright.sync_playwright() as running:
+        try:
+            # Where the tests run as root Chromium has no sandbox to put itself in.
+            browser = running.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        except playwright.Error as error:
+            pytest.skip(f"Chromium cannot be started: {str(error).splitlines()[0]}")
+        yield browser
+        browser.close()
+
+
+def test_a_browser_plays_both_films_to_the_end_with_sound(tmp_path, reconstructor, browser):
+    path = write(tmp_path / "walk.mp4", 9, tone=True)
+    run(path, tmp_path, reconstructor, **FILMS)
+    page = browser.new_page()
+    (tmp_path / "page.html").write_text("<!doctype html><title>films</title>")
+    page.goto((tmp_path / "page.html").as_uri())
+    for name, size in (("walk_overlay.mp4", list(SIZE)), ("walk_side.mp4", None)):
+        told = page.evaluate(PLAYED, (tmp_path / name).as_uri())
+        assert told["size"] == size or size is None
+        assert told["seconds"] == pytest.approx(0.9, abs=0.11)
+        assert told["frames"] >= 5  # a busy machine shows fewer
+        assert told["sound"] > 0
 
 
 def test_saved_motions_have_figures(tmp_path, reconstructor, monkeypatch):
