@@ -1,32 +1,42 @@
-"""The rasteriser compiled by numba; agrees bit for bit with ``reference``.
+"""The rasteriser as it is compiled; agrees bit for bit with ``reference``.
 
-Loaded only when something is drawn. The lock of the interpreter is released while it works.
+Written in the part of Python that numba compiles. Nothing here raises, allocates or calls back
+into Python, so that the machine code stands alone (``machine_code``).
 """
 
-import functools
-import inspect
-from collections.abc import Callable
+import math
 
-import numba
 import numpy as np
 
-from pymafsam.render.reference import STEPS
+from pymafsam.render.reference import FARTHEST_PIXEL, STEPS
 
 HALF = STEPS // 2
 
 
-def _fill(xy, inverse, faces, face, nearest):
+def snap(points, near, xy, inverse):
+    """Corners in whole steps and 1 / depth, 0 for those that cannot be used."""
+    for k in range(len(points)):
+        x, y, z = points[k, 0], points[k, 1], points[k, 2]
+        xy[k, 0] = xy[k, 1] = 0
+        inverse[k] = 0.0
+        # Comparisons with NaN are false.
+        if abs(x) < FARTHEST_PIXEL and abs(y) < FARTHEST_PIXEL and near < z and z < math.inf:
+            xy[k, 0], xy[k, 1] = int(np.rint(x * STEPS)), int(np.rint(y * STEPS))
+            inverse[k] = 1 / z
+
+
+def fill(xy, inverse, faces, face, nearest):
     """Write the nearest face index and 1 / depth of every pixel; ``nearest`` starts at 0."""
     height, width = face.shape
     for index in range(len(faces)):
-        a, b, c = faces[index]
+        a, b, c = faces[index, 0], faces[index, 1], faces[index, 2]
         ia, ib, ic = inverse[a], inverse[b], inverse[c]
         if ia == 0 or ib == 0 or ic == 0:
             continue
         ax, ay, bx, by, cx, cy = xy[a, 0], xy[a, 1], xy[b, 0], xy[b, 1], xy[c, 0], xy[c, 1]
-        left = max(-((HALF - min(ax, bx, cx)) // STEPS), 0)
+        left = max((min(ax, bx, cx) + HALF - 1) // STEPS, 0)
         right = min((max(ax, bx, cx) - HALF) // STEPS, width - 1)
-        top = max(-((HALF - min(ay, by, cy)) // STEPS), 0)
+        top = max((min(ay, by, cy) + HALF - 1) // STEPS, 0)
         bottom = min((max(ay, by, cy) - HALF) // STEPS, height - 1)
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
         if area == 0 or left > right or top > bottom:
@@ -49,69 +59,58 @@ def _fill(xy, inverse, faces, face, nearest):
         u_right, v_right, w_right = -uy * STEPS, -vy * STEPS, -wy * STEPS
         for row in range(top, bottom + 1):
             u, v, w = u_line, v_line, w_line
-            entered = False
-            for column in range(left, right + 1):
-                if (u | v | w) >= 0:
-                    entered = True
-                    parts = float(u + u_least) * ia + float(v + v_least) * ib
-                    inverse_depth = (parts + float(w + w_least) * ic) / size
-                    if inverse_depth > nearest[row, column]:
-                        nearest[row, column] = inverse_depth
-                        face[row, column] = index
-                elif entered:
-                    break  # a triangle's line is one piece
+            column = left
+            # A triangle's line is one piece: first to it, then through it.
+            while column <= right and (u | v | w) < 0:
                 u += u_right
                 v += v_right
                 w += w_right
+                column += 1
+            while column <= right and (u | v | w) >= 0:
+                parts = float(u + u_least) * ia + float(v + v_least) * ib
+                inverse_depth = (parts + float(w + w_least) * ic) / size
+                if inverse_depth > nearest[row, column]:
+                    nearest[row, column] = inverse_depth
+                    face[row, column] = index
+                u += u_right
+                v += v_right
+                w += w_right
+                column += 1
             u_line += ux * STEPS
             v_line += vx * STEPS
             w_line += wx * STEPS
 
 
-def _weigh(xy, inverse, faces, face, nearest, barycentric, depth):
+def weigh(xy, inverse, faces, face, nearest, barycentric, depth):
     """Corner weights and depth of the face that each pixel sees; the others stay as they are."""
     height, width = face.shape
     for row in range(height):
         y = row * STEPS + HALF
+        last = -1
+        u = v = w = u_right = v_right = w_right = 0
+        ia = ib = ic = 0.0
+        at = 0
         for column in range(width):
             index = face[row, column]
             if index < 0:
                 continue
             x = column * STEPS + HALF
-            a, b, c = faces[index]
-            ax, ay, bx, by, cx, cy = xy[a, 0], xy[a, 1], xy[b, 0], xy[b, 1], xy[c, 0], xy[c, 1]
-            turn = 1 if (bx - ax) * (cy - ay) - (by - ay) * (cx - ax) > 0 else -1
-            u = float(turn * ((cx - bx) * (y - by) - (cy - by) * (x - bx))) * inverse[a]
-            v = float(turn * ((ax - cx) * (y - cy) - (ay - cy) * (x - cx))) * inverse[b]
-            w = float(turn * ((bx - ax) * (y - ay) - (by - ay) * (x - ax))) * inverse[c]
-            total = u + v + w
-            barycentric[row, column, 0] = u / total
-            barycentric[row, column, 1] = v / total
-            barycentric[row, column, 2] = w / total
+            if index != last:  # else the sides grow by the same from pixel to pixel
+                a, b, c = faces[index, 0], faces[index, 1], faces[index, 2]
+                ia, ib, ic = inverse[a], inverse[b], inverse[c]
+                ax, ay, bx, by, cx, cy = xy[a, 0], xy[a, 1], xy[b, 0], xy[b, 1], xy[c, 0], xy[c, 1]
+                turn = 1 if (bx - ax) * (cy - ay) - (by - ay) * (cx - ax) > 0 else -1
+                u_right, v_right, w_right = turn * (by - cy), turn * (cy - ay), turn * (ay - by)
+                u = turn * (cx - bx) * (y - by) + u_right * (x - bx)
+                v = turn * (ax - cx) * (y - cy) + v_right * (x - cx)
+                w = turn * (bx - ax) * (y - ay) + w_right * (x - ax)
+                last, at = index, x
+            on = x - at
+            near_a = float(u + u_right * on) * ia
+            near_b = float(v + v_right * on) * ib
+            near_c = float(w + w_right * on) * ic
+            total = near_a + near_b + near_c
+            barycentric[row, column, 0] = near_a / total
+            barycentric[row, column, 1] = near_b / total
+            barycentric[row, column, 2] = near_c / total
             depth[row, column] = 1 / nearest[row, column]
-
-
-@functools.cache
-def draw() -> Callable:
-    """The compiled counterpart of ``reference.draw``."""
-    fill, weigh = _compile(_fill), _compile(_weigh)
-
-    def draw(xy, inverse, faces, width, height):
-        face = np.full((height, width), -1, np.int32)
-        nearest = np.zeros((height, width))
-        barycentric = np.zeros((height, width, 3), np.float32)
-        depth = np.full((height, width), np.inf, np.float32)
-        fill(xy, inverse, faces, face, nearest)
-        weigh(xy, inverse, faces, face, nearest, barycentric, depth)
-        return face, barycentric, depth
-
-    return draw
-
-
-def _compile(function: Callable) -> Callable:
-    """numba's version, kept on disk where that is possible."""
-    function = inspect.unwrap(function)  # shape checkers of the tests wrap every function
-    try:
-        return numba.njit(nogil=True, cache=True, error_model="numpy")(function)
-    except RuntimeError:  # no folder for the compiled code can be written
-        return numba.njit(nogil=True, error_model="numpy")(function)

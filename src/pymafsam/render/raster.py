@@ -11,16 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32, Int, Int32, Integer
+from jaxtyping import Float, Float32, Int32, Integer
 
 from pymafsam.render import reference
 
 log = logging.getLogger(__name__)
 
+# (points, faces, near, width, height) -> face, barycentric, depth, as ``Raster`` has them
+Draw = Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]]
+
 NEAR = 0.01  # metres; what is nearer, or behind the camera, cannot be projected
-# Corners farther out than this would overflow 64 bit products; they belong to triangles that
-# nearly touch the camera's plane.
-FARTHEST_PIXEL = 2.0**19
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,40 +57,42 @@ def rasterise(
     """
     if len(faces) and (faces.min() < 0 or faces.max() >= len(points)):
         raise IndexError(f"faces name vertices outside 0..{len(points) - 1}")
-    width, height = size
-    xy, inverse = _fixed_point(points, near)
     draw = _compiled() if engine == "auto" else ENGINES[engine]()
-    face, barycentric, depth = draw(xy, inverse, faces.astype(np.int64), width, height)
+    given = np.ascontiguousarray(points, np.float64), np.ascontiguousarray(faces, np.int32)
+    face, barycentric, depth = draw(*given, near, *size)
     return Raster(face=face, barycentric=barycentric, depth=depth)
 
 
-def _fixed_point(
-    points: Float[np.ndarray, "vertices 3"], near: float
-) -> tuple[Int[np.ndarray, "vertices 2"], Float[np.ndarray, "vertices"]]:
-    """Corners in whole steps, and 1 / depth (0 marks corners that cannot be used)."""
-    points = points.astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        usable = (np.abs(points[:, :2]) < FARTHEST_PIXEL).all(axis=1)
-        usable &= (points[:, 2] > near) & (points[:, 2] < np.inf)
-    xy = np.rint(np.where(usable[:, None], points[:, :2], 0) * reference.STEPS).astype(np.int64)
-    return xy, np.where(usable, 1 / np.where(usable, points[:, 2], 1), 0)
+@functools.cache
+def _numba() -> Draw:
+    """The compiled counterpart of ``reference.draw``."""
+    from pymafsam.render import machine_code
+
+    run = machine_code.load()
+
+    def draw(points, faces, near, width, height):
+        xy, inverse = np.empty((len(points), 2), np.int64), np.empty(len(points))
+        face = np.full((height, width), -1, np.int32)
+        nearest = np.zeros((height, width))
+        barycentric = np.zeros((height, width, 3), np.float32)
+        depth = np.full((height, width), np.inf, np.float32)
+        made = [a.ctypes.data for a in (xy, inverse, face, nearest, barycentric, depth)]
+        corners, triangles = points.ctypes.data, faces.ctypes.data
+        run(corners, len(points), near, triangles, len(faces), width, height, *made)
+        return face, barycentric, depth
+
+    return draw
 
 
-def _numba() -> Callable:
-    from pymafsam.render import kernel
-
-    return kernel.draw()
-
-
-ENGINES: dict[str, Callable[[], Callable]] = {"numba": _numba, "numpy": lambda: reference.draw}
+ENGINES: dict[str, Callable[[], Draw]] = {"numba": _numba, "numpy": lambda: reference.draw}
 
 
 @functools.cache
-def _compiled() -> Callable:
+def _compiled() -> Draw:
     """The compiled engine if it works here, else the plain one; decided and told once."""
     try:
         draw = _numba()
-        draw(np.zeros((3, 2), np.int64), np.zeros(3), np.zeros((1, 3), np.int64), 1, 1)
+        draw(np.zeros((3, 3)), np.zeros((1, 3), np.int32), NEAR, 1, 1)
     except Exception as error:  # whatever a broken compiler raises, drawing goes on without it
         log.warning("numba cannot be used (%s); drawing with numpy, about 20 times slower", error)
         return reference.draw

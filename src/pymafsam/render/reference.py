@@ -8,23 +8,24 @@ and of all candidates for a pixel the nearest stays.
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float64, Int, Int32
 
 STEPS = 1024  # of a pixel's side; corners are whole numbers of them
+# Corners farther out than this would overflow 64 bit products; they belong to triangles that
+# nearly touch the camera's plane.
+FARTHEST_PIXEL = 2.0**19
 CANDIDATES_AT_ONCE = 1 << 19
 
 
 def draw(
-    xy: Int[np.ndarray, "vertices 2"],
-    inverse: Float[np.ndarray, "vertices"],
-    faces: Int[np.ndarray, "faces 3"],
+    points: Float64[np.ndarray, "vertices 3"],
+    faces: Int32[np.ndarray, "faces 3"],
+    near: float,
     width: int,
     height: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(face, barycentric, depth) of a picture, as ``Raster`` has them.
-
-    ``xy`` (v, 2) whole steps, ``inverse`` (v,) 1 / depth with 0 for unusable corners.
-    """
+    """(face, barycentric, depth) of a picture, as ``Raster`` has them."""
+    xy, inverse = snapped(points, near)
     face = np.full(height * width, -1, np.int32)
     nearest = np.zeros(height * width)
     barycentric = np.zeros((height * width, 3), np.float32)
@@ -48,6 +49,17 @@ def draw(
         depth = (1 / nearest).astype(np.float32)
     shape = (height, width)
     return face.reshape(shape), barycentric.reshape(*shape, 3), depth.reshape(shape)
+
+
+def snapped(
+    points: Float64[np.ndarray, "vertices 3"], near: float
+) -> tuple[Int[np.ndarray, "vertices 2"], Float[np.ndarray, "vertices"]]:
+    """Corners in whole steps, and 1 / depth (0 marks corners that cannot be used)."""
+    with np.errstate(invalid="ignore"):
+        usable = (np.abs(points[:, :2]) < FARTHEST_PIXEL).all(axis=1)
+        usable &= (points[:, 2] > near) & (points[:, 2] < np.inf)
+    xy = np.rint(np.where(usable[:, None], points[:, :2], 0) * STEPS).astype(np.int64)
+    return xy, np.where(usable, 1 / np.where(usable, points[:, 2], 1), 0)
 
 
 def _turn(corners: Int[np.ndarray, "triangles 3 2"]) -> Int[np.ndarray, "triangles"]:
