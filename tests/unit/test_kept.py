@@ -1,4 +1,4 @@
-"""What a machine keeps for itself is believed only when it is whole and nobody else could write it."""
+"""What a machine keeps for itself is believed only when whole and closed to others."""
 
 import os
 
