@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import struct
 from dataclasses import replace
 from fractions import Fraction
 
@@ -204,6 +205,20 @@ def test_a_damaged_frame_is_named_and_bridged(tmp_path, reconstructor):
     (motion,) = load(tmp_path / "o" / "walk.npz").motions
     assert len(motion.frames) >= 8
     assert report.broken or len(motion.frames) == 9
+
+
+def test_a_phones_film_held_upright_is_upright(tmp_path, reconstructor):
+    path = write(tmp_path / "walk.mp4", 3)
+    content = bytearray(path.read_bytes())
+    # The track's matrix stands 44 bytes behind the name of its header: a quarter turn.
+    matrix = content.index(b"tkhd") + 44
+    quarter = (0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30)
+    content[matrix : matrix + 36] = struct.pack(">9i", *quarter)
+    path.write_bytes(content)
+    run(path, tmp_path / "o", reconstructor, **FILMS)
+    (shown, *_) = video.frames(tmp_path / "o" / "walk_overlay.mp4", "walk", pytest.fail)
+    assert shown.size == SIZE[::-1]
+    assert load(tmp_path / "o" / "walk.npz").camera.size == SIZE[::-1]
 
 
 @pytest.mark.parametrize("frames", [1, 2])

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pymafsam.errors import BadInput
+from pymafsam.files import hdr
 from pymafsam.records import Frame, Pixels
 
 log = logging.getLogger(__name__)
@@ -79,11 +80,19 @@ def frames(path: Path, name: str, broken: Broken) -> Iterator[Frame]:
                 seconds = last + step / 2  # times that stand still or fall are damage, too
             last = max(seconds, 0.0) if count == 0 else seconds
             quarters = round(getattr(picture, "rotation", 0) / 90)
-            pixels = np.ascontiguousarray(np.rot90(picture.to_ndarray(format="rgb24"), quarters))
+            pixels = np.ascontiguousarray(np.rot90(_pixels(picture), quarters))
             yield Frame(pixels=pixels, name=f"{name}/{count + 1:06d}", index=count, seconds=last)
             count += 1
     if count == 0:
         raise BadInput(f"The video {path} holds no frame that can be decoded.")
+
+
+def _pixels(picture: Any) -> Pixels:
+    """A decoded picture's own pixels; those of high dynamic range tone-mapped."""
+    curve = hdr.curve_of(picture)
+    if curve is None:
+        return picture.to_ndarray(format="rgb24")
+    return hdr.tone_mapped(picture.to_ndarray(format="rgb48le"), curve)
 
 
 def _decoded(container: Any, stream: Any) -> Iterator[tuple[Any | None, str]]:
