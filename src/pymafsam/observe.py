@@ -19,9 +19,10 @@ from pymafsam.masks import Segmenter
 from pymafsam.masks.prompts import check, for_person
 from pymafsam.masks.tidy import alone
 from pymafsam.people import Detector
+from pymafsam.people.corrections import corrected
 from pymafsam.people.detector import SOMEBODY
 from pymafsam.people.same import doubles
-from pymafsam.records import Frame, Mask, Observation, Person, Prompt, Request
+from pymafsam.records import Frame, Mask, Observation, Person, Pixels, Prompt, Request
 
 CLEAR = 0.3  # keypoint score of somebody who was hidden behind another's description
 TOUCHED = 0.02  # of a box in other people's masks: from here on somebody is looked at again
@@ -76,9 +77,13 @@ class Observer:
 
     def meant(self, request: Request) -> list[Person]:
         """The people of a request, described; among those that were found nobody twice."""
-        people = self.detector.describe(request.frame.pixels, self.boxes(request))
+        people = self.describe(request.frame.pixels, self.boxes(request))
         found = request.people is None and request.prompts is None
         return self.told_apart(request.frame, people, drop=found)
+
+    def describe(self, pixels: Pixels, people: Sequence[Person]) -> list[Person]:
+        """The people as the detector describes them and their prompts correct that."""
+        return [corrected(person) for person in self.detector.describe(pixels, people)]
 
     def told_apart(self, frame: Frame, people: Sequence[Person], *, drop: bool) -> list[Person]:
         """The people in their order, as far as can be each described as themselves.
@@ -92,7 +97,7 @@ class Observer:
             person = people[k]
             if same := doubles(person, kept.values()):
                 masks = [_own_mask(other) for other in same]
-                (again,) = self.detector.describe(alone(frame.pixels, masks, -1), [person])
+                (again,) = self.describe(alone(frame.pixels, masks, -1), [person])
                 own = clearer(again, person) and (again.keypoint_score or 0) >= CLEAR
                 if drop and (not own or doubles(again, kept.values())):
                     continue
@@ -152,7 +157,7 @@ class Observer:
         chosen = list(people)
         for k, person in enumerate(people):
             if touched(person, masks, k) > TOUCHED:
-                (again,) = self.detector.describe(alone(frame.pixels, masks, k), [person])
+                (again,) = self.describe(alone(frame.pixels, masks, k), [person])
                 if clearer(again, person):
                     chosen[k] = again
         return chosen

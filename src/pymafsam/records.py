@@ -58,14 +58,33 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Flip:
+    """Two things that a person's description has the wrong way round.
+
+    ``way`` is ``sides`` (left and right were taken for each other) or ``depth`` (what leads
+    towards the camera leads away from it); ``part`` names whose: ``whole``, ``arms``, ``legs``,
+    for the depth also ``left_arm``, ``right_arm``, ``left_leg``, ``right_leg``.
+    """
+
+    part: str
+    way: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """What says which pixels are meant; any mixture. Picture pixels."""
+    """What says which pixels are meant; any mixture. Picture pixels.
+
+    ``pins`` and ``flips`` correct how the person was described: where named keypoints
+    (``joints.BLAZEPOSE33``) really are, and what is the wrong way round.
+    """
 
     box: Float[np.ndarray, "4"] | None = None
     clicks: Float[np.ndarray, "clicks 2"] | None = None
     inside: Bool[np.ndarray, "clicks"] | None = None
     keypoints: Float[np.ndarray, "keypoints 3"] | None = None
     mask: Inside | None = None
+    pins: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    flips: tuple[Flip, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,8 @@ from pymafsam.fitting.quality import COEFFICIENTS, FEATURES, features, score
 from pymafsam.fitting.silhouette import Outline
 from pymafsam.fitting.solver import minimise
 from pymafsam.geometry import camera, joints, rotation
-from pymafsam.records import Body, Frame, Mask, Observation, Person, Pose
+from pymafsam.people.corrections import corrected
+from pymafsam.records import Body, Flip, Frame, Mask, Observation, Person, Pose, Prompt
 
 FIT = KeypointFit(body.load("anny24"))
 SIZE = (640, 480)
@@ -379,3 +380,30 @@ def test_the_fit_goes_on_from_other_bodies():
     away = np.linalg.norm(again.mesh.vertices - first.mesh.vertices, axis=1)
     assert away.mean() < 0.02
     assert FIT.state_of([first]).rotations == pytest.approx(first.pose.rotations[None])
+
+
+def test_a_pinned_keypoint_leads_the_body_there():
+    person = described(standing())
+    name = "left_wrist"
+    seen = estimate([person])[0].keypoints_2d["coco17"][joints.COCO17.index(name), :2]
+    wanted = seen + [25.0, -30.0]
+    pins = Prompt(pins={name: (float(wanted[0]), float(wanted[1]))})
+    (led,) = estimate([corrected(replace(person, prompt=pins))])
+    reached = led.keypoints_2d["coco17"][joints.COCO17.index(name), :2]
+    assert np.linalg.norm(reached - wanted) < 8.0
+
+
+@pytest.mark.parametrize("part", ["left_arm", "whole"])
+def test_a_limb_turned_over_leads_the_other_way_in_depth_and_looks_the_same(part):
+    state = standing(yaw=0.0)
+    swing = rotation.from_axis_angle(np.array([0.0, -0.8, 0.0]))  # the arm forward, to the camera
+    shoulder = joints.SMPL24.index("left_shoulder")
+    state.rotations[0, shoulder] = swing @ state.rotations[0, shoulder]
+    person = described(state)
+    flip = Prompt(flips=(Flip(part=part, way="depth"),))
+    (before,), (after,) = estimate([person]), estimate([replace(person, prompt=flip)])
+    rows = [joints.COCO17.index(f"left_{name}") for name in ("shoulder", "wrist")]
+    depth = [np.diff(b.joints_3d["coco17"][rows, 2])[0] for b in (before, after)]
+    assert depth[0] < -0.1 < 0.1 < depth[1]
+    moved = before.keypoints_2d["coco17"][rows, :2] - after.keypoints_2d["coco17"][rows, :2]
+    assert np.linalg.norm(moved, axis=1).max() < 12

@@ -131,13 +131,13 @@ class Looker:
         """The people of a frame, described; nobody twice."""
         observer, frame = self.reconstructor.observer, request.frame
         if request.people is not None:
-            people = observer.detector.describe(frame.pixels, list(request.people))
+            people = observer.describe(frame.pixels, list(request.people))
             return people, (False,) * len(people)
         asked = [] if request.prompts is None else observer.prompted(frame, request.prompts)
         places = (
             self._found(frame, known) if anew or not known else [one.moved_on() for one in known]
         )
-        people = observer.detector.describe(frame.pixels, [*asked, *places])
+        people = observer.describe(frame.pixels, [*asked, *places])
         chosen = distinct(people)
         sure = [p for p in chosen if (p.keypoint_score or 0) >= LOST or p.prompt is not None]
         return sure, tuple(person.prompt is not None for person in sure)

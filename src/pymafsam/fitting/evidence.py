@@ -198,6 +198,12 @@ def correspondence(layout: str) -> Float[np.ndarray, "points keypoints"]:
     return matrix
 
 
+def landmark_of(name: str) -> int | None:
+    """The row of the landmark that a keypoint of any layout stands for alone; None for others."""
+    names = [own for own in LANDMARKS if (name,) == ALIASES.get(own, (own,)) or own == name]
+    return LANDMARKS.index(names[0]) if names else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """One person's keypoints as landmarks: pixels, metres along the viewing ray, confidences."""

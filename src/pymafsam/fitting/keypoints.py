@@ -18,6 +18,7 @@ from pymafsam.config import EstimatorOptions
 from pymafsam.errors import BadUsage
 from pymafsam.fitting.cameras import Cameras
 from pymafsam.fitting.chain import Points, Skeleton, State, forward_kinematics, skinned_points
+from pymafsam.fitting.corrections import led_by_visitor
 from pymafsam.fitting.evidence import (
     LANDMARKS,
     Trust,
@@ -229,9 +230,9 @@ class KeypointFit:
             cameras=views,
             settings=self.settings,
         )
-        if self.lifter is None or not all(described(person) for person in people):
-            return problem
-        return led(problem, self.lifter(people, views), self.lift_trust)
+        if self.lifter is not None and all(described(person) for person in people):
+            problem = led(problem, self.lifter(people, views), self.lift_trust)
+        return led_by_visitor(problem, people)
 
     def _in_mask(self, problem: Objective, masks: Sequence[Mask | None], state: State) -> State:
         """Solved further, with the masks."""

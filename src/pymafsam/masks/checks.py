@@ -5,9 +5,14 @@ from jaxtyping import Float
 
 from pymafsam.errors import BadInput
 from pymafsam.geometry.boxes import bounds
-from pymafsam.records import Inside, Prompt
+from pymafsam.geometry.joints import BLAZEPOSE33
+from pymafsam.records import Flip, Inside, Prompt
+from pymafsam.registry import closest
 
 DISAGREE = 0.1  # a prompt whose mask lies less than this in its box is a mistake
+SIDES = ("whole", "arms", "legs")  # parts of a body whose sides can be exchanged
+DEPTHS = (*SIDES, "left_arm", "right_arm", "left_leg", "right_leg")
+WAYS = {"sides": SIDES, "depth": DEPTHS}
 FAR = 5  # of the picture's longer side: farther from the corner no box or keypoint is meant
 
 
@@ -15,8 +20,8 @@ def check(prompt: Prompt, size: tuple[int, int], who: str = "The prompt") -> Pro
     """The prompt itself when it makes sense on a picture of ``size`` (width, height).
 
     Raises BadInput for a click outside the picture, a box without area or beside the picture, a
-    keypoint far outside it, an empty mask, a mask of another size, and a mask that does not meet
-    its box.
+    keypoint far outside it, an empty mask, a mask of another size, a mask that does not meet its
+    box, pins and flips of what nobody has.
     """
     width, height = size
     if prompt.clicks is not None:
@@ -33,6 +38,9 @@ def check(prompt: Prompt, size: tuple[int, int], who: str = "The prompt") -> Pro
             )
     if prompt.keypoints is not None:
         _check_keypoints(prompt.keypoints, size, who)
+    _check_pins(prompt, size, who)
+    for flip in prompt.flips:
+        _check_flip(flip, who)
     if prompt.box is not None:
         _check_box(np.asarray(prompt.box, float), size, who)
     if prompt.mask is not None:
@@ -65,6 +73,29 @@ def _check_keypoints(
         raise BadInput(
             f"{who}: a keypoint lies far outside the picture, which is {size[0]} x {size[1]} "
             "pixels."
+        )
+
+
+def _check_pins(prompt: Prompt, size: tuple[int, int], who: str) -> None:
+    for name, place in prompt.pins.items():
+        if name not in BLAZEPOSE33:
+            raise BadInput(
+                f'{who}: there is no keypoint "{name}" to pin{closest(name, BLAZEPOSE33)}\n'
+                f"  Known: {', '.join(BLAZEPOSE33)}"
+            )
+        if not np.isfinite(place).all() or np.abs(place).max() > FAR * max(size):
+            raise BadInput(
+                f"{who}: the pin of {name} lies far outside the picture, which is {size[0]} x "
+                f"{size[1]} pixels."
+            )
+
+
+def _check_flip(flip: Flip, who: str) -> None:
+    if flip.way not in WAYS:
+        raise BadInput(f'{who}: a flip\'s way is {" or ".join(WAYS)}, not "{flip.way}".')
+    if flip.part not in WAYS[flip.way]:
+        raise BadInput(
+            f'{who}: a flip of the {flip.way} is of {", ".join(WAYS[flip.way])}, not "{flip.part}".'
         )
 
 

@@ -2,7 +2,8 @@
 
 A prompts file (docs/masks.md) is json: ``{"format": "pymafsam-prompts/1", "pictures": {"a.jpg":
 [{"box": [x0, y0, x1, y1], "clicks": [[x, y, 1], [x, y, 0]], "keypoints": [[x, y, confidence]],
-"mask": RLE or polygons or the name of a mask file beside it}]}}``; one entry per person.
+"mask": RLE or polygons or the name of a mask file beside it, "pins": {"left_wrist": [x, y]},
+"flips": [{"part": "legs", "way": "sides"}]}]}}``; one entry per person.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,13 +20,13 @@ from pymafsam.files.names import ByPicture
 from pymafsam.geometry.boxes import bounds, overlap
 from pymafsam.masks.checks import check, share_in
 from pymafsam.masks.files import read_one
-from pymafsam.records import Inside, Person, Prompt
+from pymafsam.records import Flip, Inside, Person, Prompt
 
 FORMAT = "pymafsam-prompts/1"
 OWN = 0.3  # a detector's mask that lies less than this in the person's box is somebody else's
 SAME = 0.6  # overlap above which two masks are of the same person
 ROOM = 0.03  # of the box's sides, by which keypoints may lie beside it
-KEYS = frozenset({"box", "clicks", "keypoints", "mask"})
+KEYS = frozenset({"box", "clicks", "keypoints", "mask", "pins", "flips"})
 
 
 def for_person(person: Person) -> Prompt:
@@ -103,6 +104,10 @@ def to_json(prompt: Prompt) -> dict[str, Any]:
         row["keypoints"] = [_rounded(point) for point in prompt.keypoints]
     if prompt.mask is not None:
         row["mask"] = rle.encode(prompt.mask)
+    if prompt.pins:
+        row["pins"] = {name: _rounded(place) for name, place in prompt.pins.items()}
+    if prompt.flips:
+        row["flips"] = [{"part": flip.part, "way": flip.way} for flip in prompt.flips]
     return row
 
 
@@ -138,6 +143,8 @@ def from_json(
             inside=inside,
             keypoints=_numbers(row, "keypoints", who, None, 3),
             mask=_mask(row.get("mask"), size, who, folder),
+            pins=_pins(row.get("pins"), who),
+            flips=_flips(row.get("flips"), who),
         ),
         size,
         who,
@@ -153,6 +160,36 @@ def _mask(value: Any, size: tuple[int, int], who: str, folder: Path | None) -> I
         return rle.decode(value, size)
     except BadInput as error:
         raise BadInput(f"{who}: {error}") from error
+
+
+def _pins(value: Any, who: str) -> dict[str, tuple[float, float]]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise BadInput(
+            f'{who}: "pins" wants names with places such as {{"left_wrist": [x, y]}}, found '
+            f"{json.shown(value)}."
+        )
+    pins = {}
+    for name in value:
+        place = _numbers(value, name, who, 2)
+        if place is not None:
+            pins[str(name)] = (float(place[0]), float(place[1]))
+    return pins
+
+
+def _flips(value: Any, who: str) -> tuple[Flip, ...]:
+    if value is None:
+        return ()
+    plain = isinstance(value, list) and all(
+        isinstance(flip, Mapping) and set(flip) == {"part", "way"} for flip in value
+    )
+    if not plain:
+        raise BadInput(
+            f'{who}: "flips" wants a list such as [{{"part": "legs", "way": "sides"}}], found '
+            f"{json.shown(value)}."
+        )
+    return tuple(Flip(part=str(flip["part"]), way=str(flip["way"])) for flip in value)
 
 
 def _numbers(
