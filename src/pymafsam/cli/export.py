@@ -1,20 +1,13 @@
 """``export``: saved results as rigs and meshes that other programs open; no network is needed."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import tyro
 
-from pymafsam.errors import BadInput, BadUsage, PymafsamError
-from pymafsam.registry import closest
-
-if TYPE_CHECKING:
-    from pymafsam.body import BodyModel
-    from pymafsam.export.rigs import Rig
-
-MAKER = "export"
+from pymafsam.cli.inputs import read_names
+from pymafsam.errors import BadInput, PymafsamError
 
 
 @dataclass(kw_only=True)
@@ -41,12 +34,10 @@ class Export:
 
     def run(self) -> int:
         from pymafsam import body as bodies
+        from pymafsam.export import conversions
         from pymafsam.files.atomic import check_writable
 
-        formats = [word.strip() for word in self.to.split(",") if word.strip()]
-        for name in formats:
-            if name not in WRITERS:
-                raise BadUsage(f'--to: there is no "{name}"{closest(name, WRITERS)}')
+        formats = read_names("--to", self.to, conversions.CONVERSIONS.names())
         files = list(found(self.results))
         model = bodies.load(self.body)
         check_writable(self.out)
@@ -54,9 +45,9 @@ class Export:
         written = 0
         for path, stem in files:
             try:
-                people = people_of(path, model)
+                saved = conversions.load(path, model)
                 for name in formats:
-                    written += WRITERS[name](people, self.out, stem)
+                    written += len(conversions.convert(saved, name, self.out, stem))
             except PymafsamError as error:
                 failures[path] = str(error)
         print(f"{written} files of {len(files) - len(failures)} results -> {self.out}")
@@ -70,6 +61,8 @@ def found(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
 
     Raises BadInput for a path that is not there and for a folder without results.
     """
+    from pymafsam.export.kinds import kind_of
+
     for path in paths:
         if path.is_file():
             yield path, path.stem
@@ -81,63 +74,3 @@ def found(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
             raise BadInput(f"The folder {path} holds no results of `pymafsam reconstruct`.")
         for file in some:
             yield file, file.relative_to(path).with_suffix("").as_posix()
-
-
-def kind_of(path: Path) -> str:
-    """``picture`` or ``clip`` for a json that reconstruct wrote, else nothing."""
-    with path.open("rb") as stream:
-        head = stream.read(200)
-    if b'"pymafsam/1"' in head:
-        return "picture"
-    return "clip" if b'"pymafsam-sequence/1"' in head else ""
-
-
-def people_of(path: Path, model: "BodyModel") -> list["Rig"]:
-    """Everybody in a result file. Raises BadInput for what is none, and where nobody is."""
-    from pymafsam.export import results, rigs, sequence
-
-    if path.suffix == ".npz" or kind_of(path) == "clip":
-        clip = sequence.load(path.with_suffix(".npz"))
-        if clip.body_name != model.name:
-            raise BadInput(f'made with the body "{clip.body_name}", not "{model.name}" (--body).')
-        people = list(rigs.of_sequence(clip, model))
-    else:
-        people = list(rigs.of_scene(results.load(path, model), model))
-    if not people:
-        raise BadInput("there is nobody in it.")
-    return people
-
-
-def write_glb(people: Sequence["Rig"], out: Path, stem: str) -> int:
-    """Everybody in ``<stem>_rig.glb``; how many files were written."""
-    from pymafsam.export import skinned
-
-    return _write(out / f"{stem}_rig.glb", lambda path: skinned.write_glb(people, path))
-
-
-def write_bvh(people: Sequence["Rig"], out: Path, stem: str) -> int:
-    """``<stem>_<person>.bvh`` for everybody; how many files were written."""
-    from pymafsam.export import bvh
-
-    return sum(
-        _write(out / f"{stem}_{rig.name}.bvh", lambda path, rig=rig: bvh.write_bvh(rig, path))
-        for rig in people
-    )
-
-
-def _write(path: Path, write: Callable[[Path], None]) -> int:
-    from pymafsam.export import bvh
-    from pymafsam.files import made
-    from pymafsam.files.atomic import writing
-
-    if not (path.suffix == ".bvh" and path.is_file() and bvh.is_ours(path)):
-        made.Outputs(maker=MAKER).claim([path], path.stem)
-    with writing(path) as temporary:
-        write(temporary)
-    return 1
-
-
-WRITERS: dict[str, Callable[[Sequence["Rig"], Path, str], int]] = {
-    "glb": write_glb,
-    "bvh": write_bvh,
-}

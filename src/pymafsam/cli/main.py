@@ -74,6 +74,7 @@ VERBS: dict[str, Verb] = {
     "train": Verb("pymafsam.cli.train:Train", "a network, by a recipe; one process or many"),
     "render": Verb("pymafsam.cli.render:Render", "saved results -> pictures from any side, films"),
     "export": Verb("pymafsam.cli.export:Export", "saved results -> rigged glb, bvh"),
+    "view": Verb("pymafsam.cli.view:View", "look at results on a page, and correct them"),
     "convert": Verb(
         "pymafsam.cli.convert:Convert", "official checkpoints and bodies -> ours, ONNX, and back"
     ),

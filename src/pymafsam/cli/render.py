@@ -46,8 +46,9 @@ class Render:
 
     def run(self) -> int:
         from pymafsam import body as bodies
-        from pymafsam.cli.export import found, kind_of
+        from pymafsam.cli.export import found
         from pymafsam.export import results
+        from pymafsam.export.kinds import kind_of
         from pymafsam.files.atomic import check_writable
 
         views = read_names("--views", self.views, tuple(VIEWS))

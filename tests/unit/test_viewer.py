@@ -1,0 +1,277 @@
+"""The page's server and its documents, without a browser and without networks."""
+
+import base64
+import json
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from exhibited import SIZE, clip_of, scene_of, write_clip, write_results
+
+from pymafsam import body
+from pymafsam.errors import BadInput, BadUsage
+from pymafsam.masks.prompts import read_file
+from pymafsam.records import Prompt
+from pymafsam.viewer import documents, exhibits, page, server, takeaway
+from pymafsam.viewer.book import Book, Outdated
+from pymafsam.viewer.desk import Desk
+from pymafsam.viewer.gallery import Gallery
+from pymafsam.viewer.remembering import Remembered
+
+MODEL = body.load("anny24")
+BOX = [10.0, 5.0, 70.0, 115.0]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_results(tmp_path, MODEL)
+    return tmp_path
+
+
+def gallery_of(*paths: Path, book: Path) -> Gallery:
+    def load():
+        return lambda frame, prompts: scene_of(
+            MODEL, [Prompt(box=np.array(BOX))] if prompts is None else prompts, frame
+        )
+
+    return Gallery(
+        exhibits=exhibits.find(paths), model=MODEL, desk=Desk(load=load, book=Book.open(book))
+    )
+
+
+@pytest.fixture
+def served(folder):
+    """Address of a server over the folder's results."""
+    import uvicorn
+
+    gallery = gallery_of(folder, book=folder / "said.json")
+    listener = server.listen("127.0.0.1", 0)
+    app = server.app(gallery)
+    running = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    running.should_exit = True
+    thread.join(timeout=10)
+
+
+def ask(address, content=None, kind="application/json", host=None):
+    """(status, body) of an answer; json where it is."""
+    data = None if content is None else json.dumps(content).encode()
+    request = urllib.request.Request(address, data=data)
+    if data is not None:
+        request.add_header("Content-Type", kind)
+    if host:
+        request.add_header("Host", host)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            status, text = answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            status, text = error.code, error.read()
+    try:
+        return status, json.loads(text)
+    except ValueError:
+        return status, text
+
+
+def test_a_document_holds_the_body_before_the_camera_with_y_up():
+    scene = scene_of(MODEL, [Prompt(box=np.array(BOX))])
+    made = documents.of_scene(scene, MODEL, None)
+    (person,) = made["people"]
+    vertices = np.frombuffer(base64.b64decode(person["vertices"]), "<f4").reshape(-1, 3)
+    (one,) = scene.bodies
+    expected = (one.mesh.vertices + one.translation) * [1, -1, -1]
+    assert np.allclose(vertices, expected, atol=1e-5)
+    assert len(base64.b64decode(made["faces"])) == MODEL.faces.size * 4
+    json.dumps(made, allow_nan=False)
+
+
+def test_a_clips_document_poses_the_rig_as_the_body_is():
+    clip = clip_of(MODEL)
+    (person,) = documents.of_sequence(clip, MODEL, None)["people"]
+    assert person["frames"] == [1, 2, 3]
+    turns = np.frombuffer(base64.b64decode(person["turns"]), "<f4").reshape(3, 24, 4)
+    assert np.allclose(np.linalg.norm(turns, axis=2), 1, atol=1e-5)
+
+
+def test_results_come_with_their_photographs_where_those_are(folder):
+    found = {one.name: one for one in exhibits.find([folder])}
+    assert set(found) == {"one.jpg", "none.jpg"}
+    assert found["one.jpg"].photograph == folder / "one.jpg"
+    assert found["none.jpg"].photograph is None
+    alone = exhibits.find([folder / "one.jpg"])
+    assert (alone[0].results, alone[0].photograph) == (None, folder / "one.jpg")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"format": "pymafsam/7"}', "pymafsam/7"),
+        ('{"other": 1}', "nothing to look at"),
+        ("{", "not json"),
+    ],
+)
+def test_what_cannot_be_looked_at_is_told(tmp_path, content, said):
+    (tmp_path / "x.json").write_text(content)
+    with pytest.raises(BadInput, match=said):
+        exhibits.find([tmp_path / "x.json"])
+    with pytest.raises(BadInput, match="nothing to look at"):
+        exhibits.find([tmp_path])
+
+
+def test_the_page_answers_with_everything_it_needs(served):
+    status, text = ask(served)
+    assert status == 200
+    assert b'"one.jpg"' in text
+    for name in page.STATIC:
+        assert ask(f"{served}/static/{name}")[0] == 200
+    assert ask(f"{served}/static/../server.py")[0] == 404
+    status, document = ask(f"{served}/exhibits/1/document")
+    assert (status, len(document["people"])) == (200, 2)
+    assert document["photograph"].startswith("data:image/jpeg")
+    status, document = ask(f"{served}/exhibits/0/document")
+    assert (status, document["people"]) == (200, [])
+    assert "--pictures" in document["note"]
+    assert ask(f"{served}/exhibits/9/document")[0] == 400
+
+
+def test_a_correction_is_kept_replayed_and_undone(served, folder):
+    desk = f"{served}/exhibits/1/desk/0"
+    _, first = ask(desk)
+    assert [row["box"] for row in first["rows"]] == [BOX, [90.0, 5.0, 150.0, 115.0]]
+    rows = [{**first["rows"][0], "clicks": [[30, 40, 0]], "pins": {"left_wrist": [20, 30]}}]
+    status, second = ask(desk, {"revision": first["revision"], "rows": rows})
+    assert status == 200
+    assert len(second["document"]["people"]) == 1
+    assert second["document"]["people"][0]["mask"] != first["document"]["people"][0]["mask"]
+    (said,) = read_file(folder / "said.json").prompts("one.jpg", SIZE)
+    assert said.pins == {"left_wrist": (20.0, 30.0)}
+    _, third = ask(f"{desk}/undo", {"revision": second["revision"]})
+    assert third["rows"] == first["rows"]
+    assert third["document"] == first["document"]
+
+
+def test_of_two_windows_the_second_is_told_what_the_first_has_said(served):
+    desk = f"{served}/exhibits/1/desk/0"
+    _, first = ask(desk)
+    one = {"revision": first["revision"], "rows": first["rows"][:1]}
+    assert ask(desk, one)[0] == 200
+    status, told = ask(desk, {**one, "rows": []})
+    assert status == 409
+    assert "another window" in told["error"]
+    assert len(ask(desk)[1]["rows"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"revision": 0, "rows": [{"box": [5, 5, 1, 1]}]}, "holds nothing"),
+        ({"revision": 0, "rows": [{"pins": {"tail": [1, 1]}}]}, "tail"),
+        ({"revision": 0}, "rows"),
+        ({"rows": []}, "revision"),
+        ([], "object"),
+    ],
+)
+def test_corrections_that_make_no_sense_change_nothing(served, folder, content, said):
+    status, told = ask(f"{served}/exhibits/1/desk/0", content)
+    assert status == 400
+    assert said in told["error"]
+    assert not (folder / "said.json").exists()
+
+
+def test_other_sites_pages_get_no_answer(served):
+    desk = f"{served}/exhibits/1/desk/0"
+    assert ask(served, host="evil.example")[0] == 400
+    assert ask(desk, {"revision": 0, "rows": []}, kind="text/plain")[0] == 400
+
+
+def test_every_download_is_a_file(served):
+    _, text = ask(served)
+    content = text.split(b'id="content">')[1].split(b"</script>")[0]
+    names = json.loads(content)["downloads"]["picture"]
+    for name in set(names) - {"result-picture", "result-side"}:  # these take long to draw
+        status, file = ask(f"{served}/exhibits/1/downloads/{name}")
+        assert status == 200, file
+    assert ask(f"{served}/exhibits/1/downloads/fbx")[0] == 400
+    assert "nobody" in ask(f"{served}/exhibits/0/downloads/glb")[1]["error"]
+
+
+def test_a_port_in_use_is_said():
+    taken = server.listen("127.0.0.1", 0)
+    with taken, pytest.raises(BadUsage, match="--port"):
+        server.listen("127.0.0.1", taken.getsockname()[1])
+
+
+def test_a_clip_is_shown_with_its_film_and_a_frame_of_it_corrected(tmp_path):
+    write_clip(tmp_path, MODEL)
+    gallery = gallery_of(tmp_path, book=tmp_path / "said.json")
+    (exhibit,) = gallery.exhibits
+    assert exhibit.is_clip
+    room = gallery.room(0)
+    assert room.document()["film"] == "frames/{}.jpg"
+    assert room.film.jpeg(3)[:2] == room.film.jpeg(0)[:2] == b"\xff\xd8"
+    with pytest.raises(BadInput, match="no frame 9"):
+        room.film.jpeg(8)
+    opened = room.open(2)
+    assert opened["rows"] == [{"box": [42.0, 10.0, 92.0, 110.0]}]
+    room.change(2, 0, [{**opened["rows"][0], "clicks": [[60, 60, 1]]}])
+    (said,) = read_file(tmp_path / "said.json").prompts("clip/000003", SIZE)
+    assert said.clicks.tolist() == [[60, 60]]
+
+
+def test_the_page_as_one_file_holds_everything(folder, tmp_path):
+    write_clip(folder, MODEL)
+    text = takeaway.standalone(gallery_of(folder, book=tmp_path / "said.json"))
+    content = json.loads(text.split('id="content">')[1].split("</script>")[0])
+    assert [one["kind"] for one in content["exhibits"]] == ["clip", "picture", "picture"]
+    assert "one_rig.glb" in content["files"][2]
+    assert 'src="' not in text.split("<script>")[0]
+    assert "<!-- head -->" not in text
+
+
+def test_a_prompts_file_of_another_kind_is_not_written_over(tmp_path):
+    path = tmp_path / "said.json"
+    path.write_text('{"mine": 1}')
+    with pytest.raises(BadInput, match="not a prompts file"):
+        Book.open(path)
+
+
+def test_a_book_goes_on_with_what_was_said_before(tmp_path):
+    book = Book.open(tmp_path / "said.json")
+    book.change("a.jpg", 0, [{"box": BOX}])
+    again = Book.open(tmp_path / "said.json")
+    assert again.page("a.jpg").rows == [{"box": BOX}]
+    again.change("b.jpg", 0, [])
+    again.undo("a.jpg", 0)
+    assert Book.open(tmp_path / "said.json").page("a.jpg").rows == [{"box": BOX}]
+    with pytest.raises(Outdated):
+        again.undo("a.jpg", 0)
+
+
+def test_a_remembering_detector_says_the_same_and_looks_once():
+    class Counting:
+        looked = 0
+
+        def find(self, pixels):
+            return []
+
+        def describe(self, pixels, people):
+            self.looked += len(people)
+            return people
+
+    from pymafsam.records import Person
+
+    behind = Counting()
+    detector = Remembered(behind)
+    pixels = np.zeros((4, 4, 3), np.uint8)
+    one = Person(box=np.array(BOX), score=0.5)
+    other = Person(box=np.array(BOX) + 1, score=0.5, track=2)
+    first = detector.describe(pixels, [one, other])
+    assert detector.describe(pixels, [one])[0].box.tolist() == first[0].box.tolist()
+    assert behind.looked == 2
+    detector.describe(pixels + np.uint8(1), [one])
+    assert behind.looked == 3
