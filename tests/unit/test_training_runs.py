@@ -46,12 +46,12 @@ def trainer(model, folder, settings: Settings = SMALL, **more) -> Trainer:
     return Trainer(settings, PosedPeople(model, **more), PosedPeople(model, 4), folder, model=model)
 
 
-def worker(folder: Path, die_at: int = -1, **variables: str) -> subprocess.Popen:
+def worker(folder: Path, die_at: int = -1, launcher: tuple[str, ...] = ()) -> subprocess.Popen:
     paths = [str(HERE), *sys.path]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(HERE / "training_worker.py"), str(folder), str(die_at)]
+    command = [sys.executable, *launcher, HERE / "training_worker.py", folder, str(die_at)]
     return subprocess.Popen(
-        command, env=environment | variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
 
 
@@ -94,16 +94,16 @@ def test_a_killed_run_goes_on_bit_for_bit(model, whole, tmp_path):
     assert [r["losses/total"] for r in rows[0]] == [r["losses/total"] for r in rows[1]]
 
 
-def test_two_processes_do_what_one_does(whole, tmp_path):
+def test_two_processes_under_torchrun_do_what_one_does(whole, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    torchrun = ("-m", "torch.distributed.run", "--nproc-per-node", "2")
+    here = ("--master-addr", "127.0.0.1", "--master-port", port)
     folder = tmp_path / "two"
-    both = [worker(folder, RANK=rank, LOCAL_RANK=rank, **common) for rank in ("0", "1")]
-    for process in both:
-        said, _ = process.communicate(timeout=PATIENCE)
-        assert process.returncode == 0, said.decode()
+    both = worker(folder, launcher=(*torchrun, *here))
+    said, _ = both.communicate(timeout=PATIENCE)
+    assert both.returncode == 0, said.decode()
     ours, theirs = checkpoints.read(folder), checkpoints.read(whole)
     for name, tensor in theirs.network.items():
         torch.testing.assert_close(ours.network[name], tensor, rtol=1e-4, atol=1e-4)
@@ -205,3 +205,34 @@ def test_a_step_with_a_gradient_that_is_not_finite_changes_nothing(model, tmp_pa
     before = {n: t.clone() for n, t in running.network.named_parameters()}
     running.take(broken)
     same(before, dict(running.network.named_parameters()))
+
+
+def test_the_mean_person_of_the_data_is_nearer_to_everybody_than_a_body_at_rest(model, tmp_path):
+    """So the first round has less to correct; a network that was given keeps its own."""
+    people = PosedPeople(model)
+    away = {}
+    for start in ("rest", "people"):
+        chosen = replace(SMALL, network=replace(SMALL.network, start=start))
+        network = Trainer(chosen, people, None, tmp_path, model=model).network
+        assert network.mean.shape == (1, network.layout.size)
+        first = network.estimate(network.mean)
+        assert torch.allclose(torch.linalg.det(first.rotations), torch.ones(24), atol=1e-5)
+        wanted = torch.tensor(np.stack([one.rotations for one in people.people]))
+        away[start] = float((first.rotations - wanted).square().sum())
+    assert away["people"] < 0.8 * away["rest"]
+    assert torch.equal(
+        Trainer(SMALL, people, None, tmp_path, network=network).network.mean[0], network.mean[0]
+    )
+
+
+def test_an_average_of_few_steps_has_forgotten_where_it_began(model, tmp_path):
+    """With a fixed decay of .999, half of it would still be the first step's weights by the
+    seven hundredth."""
+    slow = replace(SMALL, optimiser=replace(SMALL.optimiser, average=0.999))
+    running = trainer(model, tmp_path, slow)
+    began = running.network.regressors[0].second.bias.detach().clone()
+    for step in range(12):
+        running.take(running.steps[step % 2])
+    now = running.network.regressors[0].second.bias.detach()
+    kept = dict(running.judged.named_parameters())["regressors.0.second.bias"]
+    assert (kept - now).norm() < 0.5 * (now - began).norm()

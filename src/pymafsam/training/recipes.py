@@ -20,7 +20,7 @@ UNREAD = tuple(f"backbone.heads.{name}" for name in ("regressed", "centre", "off
 RECIPES: Mapping[str, Settings] = {
     # As PyMAFSAM of 2024: one data set, plain Adam, nothing frozen, no warm-up, no average.
     "lspet-2024": Settings(
-        network=NetworkSettings(backbone="resnet50", points="mask"),
+        network=NetworkSettings(backbone="resnet50", start="people", points="mask"),
         losses=LossWeights(compatible=True),
         optimiser=OptimiserSettings(kind="adam", rate=5e-5),
         batch=32,
@@ -30,6 +30,7 @@ RECIPES: Mapping[str, Settings] = {
     "default": Settings(
         network=NetworkSettings(
             backbone="movenet-thunder",
+            start="people",
             points="mask",
             widths=(64, 32, 5),
             hidden=512,

@@ -71,6 +71,8 @@ class NetworkSettings:
     """Start the whole network from a checkpoint (ours or official); its sizes are taken over."""
     body: str = "anny24"
     """The embedded body, or the path of an SMPL file of yours."""
+    start: Literal["rest", "people"] = "rest"
+    """What the first round corrects: the body at rest, or the mean of those trained on."""
     points: Literal["grid", "mask", "bank"] = "mask"
     """Where the first reading looks."""
     bank: Path | None = None

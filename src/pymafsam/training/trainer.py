@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from pymafsam import body
 from pymafsam.body import BodyModel
@@ -68,6 +68,8 @@ class Trainer:
         self.model = body.load(settings.network.body) if model is None else model
         self.surface = building.surface_of(settings, self.model)
         made = building.network_of(settings, self.model) if network is None else network
+        if network is None and settings.network.start == "people":
+            building.start_from_people(made, train, settings.seed)
         self.network = building.prepared(made, settings, device).to(device)
         self.points = TrainedPoints(self.model, self.network.architecture.betas).to(device)
         self.optimiser = building.optimiser_of(self.network, settings.optimiser)
@@ -240,4 +242,12 @@ class Trainer:
 def _average(network: PyMAF, decay: float) -> AveragedModel | None:
     if not decay:
         return None
-    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=False)
+
+    @torch.no_grad()
+    def towards(kept: list[Tensor], now: list[Tensor], count: Tensor) -> None:
+        # Young averages forget sooner, else a run of a few hundred steps would be judged by the
+        # weights that it began with.
+        forgotten = 1 - min(decay, float((1 + count) / (10 + count)))
+        torch._foreach_lerp_(kept, now, forgotten)
+
+    return AveragedModel(network, multi_avg_fn=towards, use_buffers=False)
