@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,31 @@ def test_an_annotation_becomes_a_body(networks, annotated, run):
     assert len(fits.read_bytes()) == len(before)
 
 
+def test_a_network_is_fine_tuned_for_every_row(annotated, run):
+    pytest.importorskip("torch")
+    from pymafsam import body
+    from pymafsam.network import weights
+    from pymafsam.training import building, recipes
+
+    smoke = recipes.find("smoke")
+    untrained = replace(smoke, network=replace(smoke.network, pretrained=False))
+    network = building.network_of(untrained, body.load("anny24"))
+    weights.write(weights.snapshot(network), annotated / "w.safetensors")
+    assert run("prepare", "coco", annotated, "--out", annotated / "coco.npz")[0] == 0
+    words = ("fit", annotated / "coco.npz", "--images", annotated, "--method", "eft")
+    words = (*words, "--out", annotated / "eft.npz")
+    code, _, err = run(*words)
+    assert code == 2
+    assert "--weights" in err
+    # A network that never saw anybody is far off after two steps: nothing here is to be learnt.
+    code, out, err = run(*words, "--weights", annotated / "w.safetensors", "--steps", 2)
+    assert code == 0, err
+    assert "2 rows, 0 valid" in out
+    report = json.loads((annotated / "eft.json").read_text())
+    assert sum(report["histogram"].values()) == 1
+    assert set(report["not_valid"]) == {"images/tennis.jpg", "images/no.jpg"}
+
+
 def test_mistakes_are_told_in_a_paragraph(annotated, run):
     cases = {
         ("prepare", "cocoa", annotated, "--out", annotated / "a.npz"): (2, 'did you mean "coco"?'),
@@ -75,6 +101,16 @@ def test_mistakes_are_told_in_a_paragraph(annotated, run):
             1,
             "no.npz",
         ),
+        (
+            "fit",
+            annotated / "no.npz",
+            "--images",
+            annotated,
+            "--out",
+            annotated / "f.npz",
+            "--method",
+            "etf",
+        ): (2, 'did you mean "eft"'),
     }
     for words, (wanted, said) in cases.items():
         code, _, err = run(*words)

@@ -2,18 +2,18 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from pymafsam.errors import BadUsage
+from pymafsam.errors import BadUsage, MissingAsset
 
 if TYPE_CHECKING:
     from pymafsam.body import BodyModel
-    from pymafsam.data.pseudo import Fitter, PseudoTruth
+    from pymafsam.data.pseudo import Method, PseudoTruth
     from pymafsam.data.rows import Rows
 
 SHOWN = 8  # rows each of the best, the median and the worst on the contact sheet
@@ -23,13 +23,15 @@ SHOWN = 8  # rows each of the best, the median and the worst on the contact shee
 class Fit:
     """Bodies for a table of people with annotated 2D joints (pseudo ground truth).
 
-    The annotation leads; the landmark network's keypoints and metres and the mask support it.
+    The annotation leads; the landmark network's keypoints and metres and the mask support it. With
+    --method eft a copy of a trained network (--weights) is fine-tuned for every row instead.
     Writes the table with pose, shape, camera and mask of every row to --out, a report beside it
     (.json: error histogram, what is not valid and why) and a contact sheet (.png: best, median
     and worst fits). Interrupted, it goes on where it was when run again.
 
     Example:
       pymafsam fit lspet.npz --images hr-lspet/ --out lspet-fits.npz
+      pymafsam fit coco.npz --images coco/ --method eft --weights best.safetensors --out eft.npz
     """
 
     table: tyro.conf.Positional[Path]
@@ -40,6 +42,14 @@ class Fit:
     """The table with fits to be written."""
     body: str = "anny24"
     """The embedded body, or the path of an SMPL file of yours."""
+    method: str = "keypoints"
+    """keypoints: the keypoint fit, led by the annotation; eft: a network fine-tuned per row."""
+    weights: Path | None = None
+    """For --method eft: the network that is fine-tuned (ours or official)."""
+    steps: int = 40
+    """For --method eft: at most so many steps a row."""
+    rate: float = 5e-5
+    """For --method eft: the learning rate."""
     error: float = 0.04
     """Fits further from the annotation (mean, share of the joints' box's diagonal) are invalid."""
     energy: float = 900.0
@@ -54,6 +64,7 @@ class Fit:
     def run(self) -> int:
         import numpy as np
 
+        from pymafsam import body
         from pymafsam.cli.options import progress_bar
         from pymafsam.data import pseudo, rows
         from pymafsam.files import journal
@@ -61,51 +72,59 @@ class Fit:
 
         if self.out.suffix != ".npz":
             raise BadUsage(f"--out: a table is a .npz file, not {self.out.name}.")
+        make = self.maker()
         check_writable(self.out.parent)
         whole = rows.read(self.table)
         table = whole.take(np.arange(len(whole))[: self.limit])
-        fitter = self.load()
+        model = body.load(self.body)
+        fitter = make(self, model)
         settings = self.settings(whole)  # so that a run of some rows goes on to the rest
         with journal.opened(self.out.with_suffix(".journal"), settings) as notes:
             with progress_bar() as progress:
                 known = sum(str(k) in notes.done for k in range(len(table)))
                 task = progress.add_task("fit", total=len(table), completed=known)
-                for _ in fitter.run(table, notes):
+                for _ in pseudo.noted(fitter, table, notes):
                     progress.advance(task)
             found = [pseudo.from_journal(notes.done[str(k)]) for k in range(len(table))]
         self.write(table, found, settings)
-        self.draw(fitter.fit.model)
+        self.draw(model)
         return 0
 
-    def load(self) -> "Fitter":
-        """The fit and the landmark network these options mean."""
-        from pymafsam import body
-        from pymafsam.cli.fetch import showing_downloads
-        from pymafsam.data.pseudo import Fitter, landmark_network
-        from pymafsam.fitting.annotated import AnnotatedFit
+    def maker(self) -> "Callable[[Fit, BodyModel], Method]":
+        """What --method names. Raises BadUsage for an unknown one."""
+        from pymafsam.registry import closest
 
-        with showing_downloads():
-            network = landmark_network()
-        return Fitter(
-            fit=AnnotatedFit(body.load(self.body)),
-            network=network,
-            images=self.images,
-            least=self.joints,
-        )
+        if self.method not in METHODS:
+            raise BadUsage(
+                f'--method: there is no "{self.method}"{closest(self.method, METHODS)}\n'
+                f"  Known: {', '.join(METHODS)}"
+            )
+        return METHODS[self.method]
 
     def settings(self, table: "Rows") -> dict[str, str]:
         """What an interrupted run must have in common with the one that goes on."""
         import hashlib
 
+        from pymafsam import __version__
+
         digest = hashlib.sha256("\n".join(map(str, table.image)).encode())
         for joints in (table.keypoints, table.openpose):
             digest.update(b"" if joints is None else joints.tobytes())
         return {
+            "version": __version__,  # another may fit otherwise
             "table": digest.hexdigest()[:16],
             "images": str(self.images),
             "body": self.body,
             "joints": str(self.joints),
+            **({"eft": self.tuned()} if self.method == "eft" else {}),
         }
+
+    def tuned(self) -> str:
+        """Which network --method eft starts from, and how far it goes."""
+        from pymafsam.evaluation.identity import of_path
+
+        assert self.weights is not None
+        return f"{of_path(self.weights)} {self.steps} {self.rate:g}"
 
     def write(
         self, table: "Rows", found: "Sequence[PseudoTruth]", settings: Mapping[str, str]
@@ -151,6 +170,39 @@ class Fit:
             drawn = sheet.contact_sheet(model, table, chosen, images)
             with writing(self.out.with_suffix(".png")) as path:
                 Image.fromarray(drawn).save(path)
+
+
+def keypoint_fit(chosen: Fit, model: "BodyModel") -> "Method":
+    """The keypoint fit and the landmark network, which may have to be fetched."""
+    from pymafsam.cli.fetch import showing_downloads
+    from pymafsam.data.pseudo import Fitter, landmark_network
+    from pymafsam.fitting.annotated import AnnotatedFit
+
+    with showing_downloads():
+        network = landmark_network()
+    return Fitter(
+        fit=AnnotatedFit(model), network=network, images=chosen.images, least=chosen.joints
+    )
+
+
+def exemplar_tuning(chosen: Fit, model: "BodyModel") -> "Method":
+    """A network that is fine-tuned for every row. Raises BadUsage without --weights."""
+    if chosen.weights is None:
+        raise BadUsage("--method eft fine-tunes a trained network: name one with --weights.")
+    try:
+        from pymafsam.training.exemplar import ExemplarFitter, Tuning
+    except ImportError as error:
+        raise MissingAsset("--method eft needs torch: pip install 'pymafsam[torch]'") from error
+    tuning = Tuning(steps=chosen.steps, rate=chosen.rate)
+    return ExemplarFitter.load(
+        chosen.weights, model, chosen.images, least=chosen.joints, tuning=tuning
+    )
+
+
+METHODS: "Mapping[str, Callable[[Fit, BodyModel], Method]]" = {
+    "keypoints": keypoint_fit,
+    "eft": exemplar_tuning,
+}
 
 
 def summary(found: "Sequence[PseudoTruth]", reasons: Sequence[str]) -> dict:

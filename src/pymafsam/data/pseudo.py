@@ -7,7 +7,7 @@ the body is fitted to annotation, keypoints, metres and mask (``fitting.annotate
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -111,22 +111,36 @@ class Seen:
     diagonal: float  # of the annotated joints' box, pixels
 
 
+@runtime_checkable
+class Method(Protocol):
+    """A way to pseudo ground truth; ``together``: rows that are worth taking at once."""
+
+    @property
+    def together(self) -> int: ...
+
+    def group(self, rows: Rows, chosen: Sequence[int]) -> list[tuple[int, PseudoTruth]]:
+        """What is found for some rows, by their number; a row that has no body says why."""
+        ...
+
+
+def noted(method: Method, rows: Rows, journal: Journal) -> Iterator[tuple[int, PseudoTruth]]:
+    """Every row that the journal has not, with what was found; noted in it group by group."""
+    todo = [index for index in range(len(rows)) if str(index) not in journal.done]
+    for first in range(0, len(todo), method.together):
+        for index, found in method.group(rows, todo[first : first + method.together]):
+            journal.add(str(index), asdict(found))
+            yield index, found
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fitter:
-    """Makes pseudo ground truth. ``network`` is the landmark network; see ``people.landmarks``."""
+    """By the keypoint fit. ``network`` is the landmark network; see ``people.landmarks``."""
 
     fit: AnnotatedFit
     network: Run
     images: Path
     least: int = 6  # annotated joints
-
-    def run(self, rows: Rows, journal: Journal) -> Iterator[tuple[int, PseudoTruth]]:
-        """Every row that the journal has not, with what was found; noted in it group by group."""
-        todo = [index for index in range(len(rows)) if str(index) not in journal.done]
-        for first in range(0, len(todo), GROUP):
-            for index, found in self.group(rows, todo[first : first + GROUP]):
-                journal.add(str(index), asdict(found))
-                yield index, found
+    together: int = GROUP
 
     def group(self, rows: Rows, chosen: Sequence[int]) -> list[tuple[int, PseudoTruth]]:
         """Some rows, solved together; nobody's answer depends on the company."""
@@ -145,11 +159,7 @@ class Fitter:
 
     def look(self, index: int, row: Row) -> Seen:
         """Raises BadInput for a bad picture and for too few annotated joints."""
-        clicked = clicked_of(row)
-        box = around(clicked)
-        known = int((clicked[:, 2] > 0).sum())
-        if box is None or known < self.least:
-            raise BadInput(f"only {known} joints are annotated, {self.least} are wanted")
+        clicked, box = clicked_of(row), annotated_box(row, self.least)
         frame = read_picture(self.images / row.image)
         within = _with_room(box, frame.size)
         window = window_of(clicked, within) or around_box(within, BOX_MARGIN)
@@ -167,9 +177,9 @@ class Fitter:
 def truth_of(seen: Seen, fitted: Fitted) -> PseudoTruth:
     """A fit as plain values."""
     return PseudoTruth(
-        pose=_plain(rotation.to_axis_angle(fitted.rotations).ravel()),
-        betas=_plain(fitted.betas),
-        translation=_plain(fitted.translation),
+        pose=plain(rotation.to_axis_angle(fitted.rotations).ravel()),
+        betas=plain(fitted.betas),
+        translation=plain(fitted.translation),
         focal=round(seen.camera.focal, DIGITS),
         size=seen.camera.size,
         mask="" if seen.mask is None else rle.encode(seen.mask.inside)["counts"],
@@ -183,6 +193,15 @@ def landmark_network() -> Run:
     """The heavy landmark network, or the one that can be had. Raises MissingAsset without any."""
     name = catalogue.first_available("blazepose-heavy", "blazepose-full")
     return Network(catalogue.locate(name))
+
+
+def annotated_box(row: Row, least: int = 2) -> Float[np.ndarray, "4"]:
+    """The box of the row's annotated joints. Raises BadInput for fewer than ``least`` of them."""
+    clicked = clicked_of(row)
+    box, known = around(clicked), int((clicked[:, 2] > 0).sum())
+    if box is None or known < least:
+        raise BadInput(f"only {known} joints are annotated, {least} are wanted")
+    return box
 
 
 def clicked_of(row: Row) -> Float[np.ndarray, "annotated 3"]:
@@ -246,7 +265,8 @@ def _mask(row: Row, frame: Frame, drawn: Inside) -> Mask | None:
     return Mask(inside=drawn, score=1.0, source="detector") if drawn.any() else None
 
 
-def _plain(values: np.ndarray) -> tuple[float, ...]:
+def plain(values: np.ndarray) -> tuple[float, ...]:
+    """Numbers as the journal keeps them."""
     return tuple(round(float(value), DIGITS) for value in values)
 
 

@@ -66,7 +66,7 @@ def rows_of(*people: tuple[str, np.ndarray]) -> Rows:
 
 def run(fitter: Fitter, rows: Rows, path: Path) -> list[PseudoTruth]:
     with journal.opened(path, {"table": "t"}) as notes:
-        list(fitter.run(rows, notes))
+        list(pseudo.noted(fitter, rows, notes))
         return [pseudo.from_journal(notes.done[str(k)]) for k in range(len(rows))]
 
 
@@ -90,11 +90,11 @@ def test_rows_that_cannot_be_fitted_are_named_and_the_rest_goes_on(fitter, tmp_p
     assert learnt.counts()["smpl"] == 1
 
 
-def test_an_interrupted_run_goes_on_where_it_was(fitter, tmp_path, monkeypatch):
-    monkeypatch.setattr(pseudo, "GROUP", 1)
+def test_an_interrupted_run_goes_on_where_it_was(fitter, tmp_path):
+    fitter = replace(fitter, together=1)
     rows = rows_of(*((f"{name}.png", standing()) for name in "abc"))
     with journal.opened(tmp_path / "journal", {"table": "t"}) as notes:
-        work = fitter.run(rows, notes)
+        work = pseudo.noted(fitter, rows, notes)
         next(work), next(work)
         work.close()
     with (tmp_path / "journal").open("a") as lines:
