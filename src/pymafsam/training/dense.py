@@ -15,6 +15,7 @@ from torch import Tensor
 
 from pymafsam.body import BodyModel
 from pymafsam.body.surface import PARTS, Charts, charts_of, read_charts
+from pymafsam.data.charted import looked_up
 from pymafsam.geometry.camera import CROP_FOCAL, CROP_SIDE
 from pymafsam.geometry.joints import SMPL24
 from pymafsam.render import rasterise
@@ -88,11 +89,8 @@ def render(
     seen = CROP_FOCAL * (vertices[:, :2] + camera[1:]) / depth[:, None] + CROP_SIDE / 2
     points = np.column_stack([seen * size / CROP_SIDE, depth])[charts.vertices]
     raster = rasterise(points.astype(np.float64), charts.faces, (size, size))
-    corners = charts.faces[raster.face]  # -1 reads the last face; it is masked below
-    uv = np.einsum("hwc,hwcd->dhw", raster.barycentric, charts.uv[corners])
-    covered = raster.face >= 0
-    part = np.where(covered, charts.part[corners[..., 0]], 0)
-    return IUV(part=part.astype(np.int64), uv=np.where(covered, uv, 0).astype(np.float32))
+    found = looked_up(raster, charts)
+    return IUV(part=found.part.astype(np.int64), uv=found.uv)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

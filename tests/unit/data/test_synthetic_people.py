@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pymafsam import body
+from pymafsam.body.surface import charts_of
 from pymafsam.data import synthetic
 from pymafsam.data.synthetic import Stage, answers
 from pymafsam.data.synthetic.backgrounds import Backgrounds
@@ -40,6 +41,44 @@ def test_a_seed_and_an_index_give_the_same_bits(stage, pictures):
     assert np.array_equal(again.frame.pixels, pictures[3].frame.pixels)
     assert np.array_equal(again.people[0].mask, pictures[3].people[0].mask)
     assert np.array_equal(again.people[0].pose.rotations, pictures[3].people[0].pose.rotations)
+
+
+def test_pixels_say_where_on_the_body_they_look(stage, pictures):
+    """Every vertex in sight is found again where it appears: its part, and its u and v."""
+    own = charts_of(MODEL)
+    for picture in pictures[:4]:
+        truth, found = picture.people[0], synthetic.charted(picture, MODEL)
+        assert not found.part[~truth.mask].any()
+        covered = found.part > 0
+        assert covered.sum() > 0.5 * truth.mask.sum()  # the rest are clothes that stand off
+        assert ((found.uv >= 0) & (found.uv <= 1)).all()
+        assert not found.uv[:, ~covered].any()
+        vertices = body.skin(MODEL, truth.pose).vertices + truth.translation
+        points = np.concatenate([project(vertices, picture.camera), vertices[:, 2:]], axis=1)
+        raster = rasterise(points, MODEL.faces, picture.camera.size)
+        # A face's middle, where the nearest surface is that face, is of the face's own chart.
+        corners = points[MODEL.faces]
+        middle = corners[..., :2].mean(axis=1)
+        column, row = np.floor(middle).astype(int).T
+        width, height = picture.camera.size
+        inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+        faces = np.flatnonzero(inside)
+        faces = faces[raster.face[row[faces], column[faces]] == faces]
+        faces = faces[covered[row[faces], column[faces]]]
+        assert len(faces) > 50
+        first = own.faces[faces, 0]
+        assert (found.part[row[faces], column[faces]] == own.part[first]).all()
+        low, high = (getattr(own.uv[own.faces[faces]], end)(axis=1) for end in ("min", "max"))
+        seen = found.uv[:, row[faces], column[faces]].T
+        assert ((seen >= low - 1e-5) & (seen <= high + 1e-5)).all()
+
+
+def test_a_companion_has_a_map_of_its_own(stage):
+    several = (stage.picture(5, index) for index in range(60))
+    picture = next(one for one in several if len(one.people) > 1 and one.people[1].mask.any())
+    both = [synthetic.charted(picture, MODEL, number=k).part > 0 for k in range(2)]
+    assert both[1].any()
+    assert not (both[0] & both[1]).any()
 
 
 def test_other_seeds_give_other_pictures(stage, pictures):

@@ -2,5 +2,13 @@
 
 from pymafsam.data.synthetic.benchmark import Benchmark, test_set
 from pymafsam.data.synthetic.scenes import Rendered, Stage, Truth
+from pymafsam.data.synthetic.sighted import charted
 
-__all__ = ["Benchmark", "Rendered", "Stage", "Truth", "test_set"]
+__all__ = [
+    "Benchmark",
+    "Rendered",
+    "Stage",
+    "Truth",
+    "charted",
+    "test_set",
+]
