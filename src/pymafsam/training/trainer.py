@@ -243,11 +243,9 @@ def _average(network: PyMAF, decay: float) -> AveragedModel | None:
     if not decay:
         return None
 
-    @torch.no_grad()
-    def towards(kept: list[Tensor], now: list[Tensor], count: Tensor) -> None:
+    def towards(kept: Tensor, now: Tensor, count: Tensor | int) -> Tensor:
         # Young averages forget sooner, else a run of a few hundred steps would be judged by the
         # weights that it began with.
-        forgotten = 1 - min(decay, float((1 + count) / (10 + count)))
-        torch._foreach_lerp_(kept, now, forgotten)
+        return now.lerp(kept, min(decay, float((1 + count) / (10 + count))))
 
-    return AveragedModel(network, multi_avg_fn=towards, use_buffers=False)
+    return AveragedModel(network, avg_fn=towards, use_buffers=False)
