@@ -219,7 +219,7 @@ def test_the_mean_person_of_the_data_is_nearer_to_everybody_than_a_body_at_rest(
         assert torch.allclose(torch.linalg.det(first.rotations), torch.ones(24), atol=1e-5)
         wanted = torch.tensor(np.stack([one.rotations for one in people.people]))
         away[start] = float((first.rotations - wanted).square().sum())
-    assert away["people"] < 0.8 * away["rest"]
+    assert away["people"] < 0.9 * away["rest"]
     assert torch.equal(
         Trainer(SMALL, people, None, tmp_path, network=network).network.mean[0], network.mean[0]
     )

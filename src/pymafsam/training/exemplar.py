@@ -140,7 +140,7 @@ class ExemplarFitter:
                 loss = self._loss(output, targets)
             guess = self._guess(output, row, sample)
             if best is None or guess.error < best[0].error:
-                best = guess, float(loss)
+                best = guess, float(loss.detach())
             if guess.error <= self.tuning.enough or not loss.requires_grad:
                 break
             optimiser.zero_grad(set_to_none=True)
