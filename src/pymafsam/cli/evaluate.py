@@ -68,6 +68,29 @@ class EvaluateLsp(OfPictures):
 
 
 @dataclass(kw_only=True)
+class EvaluateLspParts(EvaluateLsp):
+    """Leeds Sports Pose's silhouettes and six body parts: accuracy and F1 of the drawn mesh.
+
+    --labels holds UP-3D's im1001_segmentation.png and im1001_part_segmentation.png and so on.
+
+    Example:
+      pymafsam evaluate lsp-parts --images lsp/images --annotations joints.npz
+        --labels upi-s1h/data/lsp --out eval
+    """
+
+    protocol: ClassVar[str] = "lsp-parts"
+
+    labels: Path
+    """Folder with a silhouette and a part map for each picture."""
+    parts: str = "head,torso,left arm,right arm,left leg,right leg"
+    """What the numbers 1 to 6 mean in the part maps, of the person's own left and right."""
+
+    def data(self) -> "Data":
+        order = tuple(name.strip() for name in self.parts.split(","))
+        return replace(super().data(), labels=self.labels, parts=order)
+
+
+@dataclass(kw_only=True)
 class EvaluateStanding(OfPictures):
     """How far people who stand upright in the picture lean towards the camera: no labels of depth.
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # What answers do not depend on: they can be shared by runs that differ in these.
 APART = frozenset({"out", "limit", "draws", "page"})
 # Where things lie does not matter either: the key holds digests of what is there.
-PLACES = frozenset({"images", "annotations", "bodies", "calibration", "results"})
+PLACES = frozenset({"images", "annotations", "bodies", "calibration", "labels", "results"})
 
 
 @dataclass(kw_only=True)
@@ -99,6 +99,7 @@ class Evaluation(Flow):
     def subject(self, protocol: "Protocol") -> tuple["Subject", Any]:
         """Who is evaluated, and the body that their answers are in."""
         from pymafsam import body
+        from pymafsam.body.regions import regions
         from pymafsam.evaluation import saved, subjects
 
         if self.results is not None:
@@ -107,12 +108,15 @@ class Evaluation(Flow):
                     f"{protocol.name} shows every picture several times, changed: saved results "
                     "cannot answer that. Leave --results out."
                 )
+            if "parts" in protocol.keeps:
+                raise BadUsage(f"{protocol.name} draws the mesh itself. Leave --results out.")
             model = body.load(self.body)
             return saved.subject(self.results, model), model
         flow = self.load()
         if protocol.segments_only:
             return subjects.Segmented(observe=flow.observer.observe), flow.model
-        return subjects.Flow(scenes=flow.run, keeps=protocol.keeps), flow.model
+        cut = regions(flow.model) if "parts" in protocol.keeps else None
+        return subjects.Flow(scenes=flow.run, keeps=protocol.keeps, regions=cut), flow.model
 
     def settings(self) -> dict[str, str]:
         """The options that answers depend on."""

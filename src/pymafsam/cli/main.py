@@ -45,6 +45,9 @@ VERBS: dict[str, Verb] = {
     "fit": Verb("pymafsam.cli.fit:Fit", "pseudo ground truth for tables of people"),
     "evaluate coco": Verb("pymafsam.cli.evaluate:EvaluateCoco", "COCO keypoint AP, mask overlap"),
     "evaluate lsp": Verb("pymafsam.cli.evaluate:EvaluateLsp", "PCK on Leeds Sports Pose"),
+    "evaluate lsp-parts": Verb(
+        "pymafsam.cli.evaluate:EvaluateLspParts", "silhouette and body parts on Leeds Sports Pose"
+    ),
     "evaluate standing": Verb(
         "pymafsam.cli.evaluate:EvaluateStanding", "lean of upright people; needs no 3D labels"
     ),

@@ -59,8 +59,8 @@ class Found:
 
     ``asked`` is the row of the look's boxes that they answer (None: they were found).
     ``keypoints`` are the mesh's own in the picture, ``detector`` those the body was made from;
-    ``joints`` metres in camera axes with the translation. ``mask`` and ``silhouette`` are COCO run
-    lengths.
+    ``joints`` metres in camera axes with the translation. ``mask``, ``silhouette`` and ``parts``
+    (of the silhouette, in the order of ``body.regions.REGIONS``) are COCO run lengths.
     """
 
     score: float
@@ -75,6 +75,7 @@ class Found:
     translation: Float[np.ndarray, "3"] | None = None
     mask: Mapping[str, Any] | None = None
     silhouette: Mapping[str, Any] | None = None
+    parts: tuple[Mapping[str, Any], ...] = ()
 
     def outline(self, which: str) -> Inside | None:
         """The ``mask`` or the ``silhouette`` as pixels."""
@@ -117,6 +118,7 @@ def to_json(found: Found) -> dict[str, Any]:
         "translation": _rounded(found.translation, METRIC_DIGITS),
         "mask": found.mask,
         "silhouette": found.silhouette,
+        "parts": list(found.parts),
     }
 
 
@@ -139,6 +141,7 @@ def from_json(at: Field) -> Found:
         translation=points("translation", 3),
         mask=at.at("mask").value if at.has("mask") else None,
         silhouette=at.at("silhouette").value if at.has("silhouette") else None,
+        parts=tuple(one.value for one in at.at("parts").items()) if at.has("parts") else (),
     )
 
 

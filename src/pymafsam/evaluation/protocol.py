@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
+from pymafsam.body.regions import REGIONS
 from pymafsam.evaluation.cases import Answer, Case
 from pymafsam.evaluation.figures import Figure
 
@@ -28,6 +29,7 @@ class Data:
     boxes: str = "annotations"  # annotations, detector, both
     split: str | None = None
     labels: Path | None = None  # masks and part maps, where a benchmark keeps them apart
+    parts: tuple[str, ...] = REGIONS  # what the numbers from 1 on mean in part maps
     bodies: Path | None = None  # folder of SMPL files for the truth, by gender
     calibration: Path | None = None  # of several cameras
     as_reference: bool = False  # what the original measures although it means nothing
@@ -67,9 +69,9 @@ class Protocol:
     ``cases`` (function of ``Data``) reads it, ``figures`` (function of ``Run``) measures; both as
     ``module:function``. ``truth``, ``joints``, ``root``, ``alignment`` and ``boxes`` say in words
     what the figures mean, and stand in the results; ``blind`` what the figures cannot see.
-    ``keeps``: of ``silhouette`` and ``mask``, what is kept of the answers. ``headline`` names the
-    figure by whose rows the best and worst pictures are chosen. ``home`` is the module that knows
-    perfect answers (see ``checks``) and what is shown of the truth.
+    ``keeps``: of ``silhouette``, ``parts`` and ``mask``, what is kept of the answers. ``headline``
+    names the figure by whose rows the best and worst pictures are chosen. ``home`` is the module
+    that knows perfect answers (see ``checks``) and what is shown of the truth.
     """
 
     name: str

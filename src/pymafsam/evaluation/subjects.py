@@ -4,11 +4,13 @@ A subject turns requests into the people it finds, one answer per request, in or
 """
 
 from collections.abc import Callable, Iterable, Iterator, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Int
 
+from pymafsam.body.regions import REGIONS
 from pymafsam.errors import PymafsamError
 from pymafsam.evaluation.cases import Found
 from pymafsam.files import rle
@@ -30,10 +32,14 @@ class Subject(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Flow:
-    """A reconstructor. ``keeps``: of ``silhouette`` and ``mask``, what is to be measured."""
+    """A reconstructor. ``keeps``: of ``silhouette``, ``parts`` and ``mask``, what is measured.
+
+    ``regions``: every vertex's, where parts are (``body.regions``).
+    """
 
     scenes: Callable[[Iterable[Request]], Iterator[tuple[Request, Scene | PymafsamError]]]
     keeps: Set[str]
+    regions: Int[np.ndarray, "vertices"] | None = None
 
     def answer(self, requests: Iterable[Request]) -> Iterator[Answered]:
         """The bodies of every request."""
@@ -41,7 +47,8 @@ class Flow:
             if isinstance(scene, PymafsamError):
                 yield request, scene
             else:
-                yield request, people_of(scene, self.keeps, given=request.people is not None)
+                given = request.people is not None
+                yield request, people_of(scene, self.keeps, self.regions, given=given)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +75,15 @@ class Segmented:
             )
 
 
-def people_of(scene: Scene, keeps: Set[str], *, given: bool) -> list[Found]:
+def people_of(
+    scene: Scene,
+    keeps: Set[str],
+    regions: Int[np.ndarray, "vertices"] | None = None,
+    *,
+    given: bool,
+) -> list[Found]:
     """What any metric reads of a scene; ``given``: its bodies answer the boxes one by one."""
-    from pymafsam.render import silhouette
+    from pymafsam.render import labelled, silhouette
 
     out = []
     for k, body in enumerate(scene.bodies):
@@ -78,7 +91,12 @@ def people_of(scene: Scene, keeps: Set[str], *, given: bool) -> list[Found]:
         if "silhouette" in keeps:
             outline = rle.encode(silhouette(body, scene.faces, scene.camera))
         mask = body.mask if "mask" in keeps else None
-        out.append(_found(body, k if given else None, mask, outline))
+        found = _found(body, k if given else None, mask, outline)
+        if regions is not None:
+            seen = labelled(body, scene.faces, regions, scene.camera)
+            parts = tuple(rle.encode(seen == n + 1) for n in range(len(REGIONS)))
+            found = replace(found, parts=parts)
+        out.append(found)
     return out
 
 

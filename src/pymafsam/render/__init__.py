@@ -1,6 +1,6 @@
 """Pictures of bodies: one rasteriser, soft shading, overlays, side views, silhouettes."""
 
-from pymafsam.render.draw import colours_of, overlay, silhouette, silhouettes
+from pymafsam.render.draw import colours_of, labelled, overlay, silhouette, silhouettes
 from pymafsam.render.marks import draw_box, draw_keypoints
 from pymafsam.render.masks import draw_masks
 from pymafsam.render.raster import Raster, rasterise
@@ -16,6 +16,7 @@ __all__ = [
     "draw_box",
     "draw_keypoints",
     "draw_masks",
+    "labelled",
     "overlay",
     "rasterise",
     "side_view",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float32, Integer
+from jaxtyping import Float32, Integer, UInt8
 
 from pymafsam.records import Body, Camera, Inside, Pixels, Scene
 from pymafsam.render.paint import NEAR, on_screen, paint, surfaces, window_of
@@ -50,12 +50,27 @@ def silhouettes(scene: Scene) -> list[Inside]:
 
 def silhouette(body: Body, faces: Integer[np.ndarray, "faces 3"], camera: Camera) -> Inside:
     """The pixels whose centre sees the body; what lies outside the picture is cut off."""
+    return labelled(body, faces, np.ones(len(body.mesh.vertices), np.int64), camera) > 0
+
+
+def labelled(
+    body: Body,
+    faces: Integer[np.ndarray, "faces 3"],
+    labels: Integer[np.ndarray, "vertices"],
+    camera: Camera,
+) -> UInt8[np.ndarray, "height width"]:
+    """The label (1 to 255) of the vertex that is nearest to what each pixel's centre sees of the
+    body; 0 beside it.
+    """
     width, height = camera.size
-    inside = np.zeros((height, width), bool)
+    seen = np.zeros((height, width), np.uint8)
     points = on_screen(body.mesh.vertices + body.translation, camera)
     window = window_of(points, camera.size)
     if window is not None:
         x0, y0, x1, y1 = window
         raster = rasterise(points - [x0, y0, 0], faces, (x1 - x0, y1 - y0), near=NEAR)
-        inside[y0:y1, x0:x1] = raster.face >= 0
-    return inside
+        corner = np.take_along_axis(
+            faces[raster.face], raster.barycentric.argmax(axis=2)[..., None], axis=2
+        )[..., 0]
+        seen[y0:y1, x0:x1] = np.where(raster.face >= 0, labels[corner], 0)
+    return seen

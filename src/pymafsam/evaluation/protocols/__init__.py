@@ -41,6 +41,21 @@ ROWS = (
         legacy=f"{HERE}.lsp:legacy",
     ),
     Protocol(
+        name="lsp-parts",
+        about="Leeds Sports Pose: silhouette and six body parts of the drawn mesh",
+        cases=f"{HERE}.lsp_parts:cases",
+        figures=f"{HERE}.lsp_parts:figures",
+        truth="UP-3D's silhouettes and part labels of LSP",
+        joints="none: pixels of head, torso, arms and legs",
+        boxes="the joints' box and a tenth of it around, or the surest person of the detector",
+        headline="parts accuracy",
+        blind="Depth, and how limbs are turned about themselves. Regions of another body are cut "
+        "elsewhere at neck, shoulders and hips. Clothes and hair are labelled as the person.",
+        keeps=frozenset({"silhouette", "parts"}),
+        doubted=f"{HERE}.lsp_parts:another_order",
+        home=f"{HERE}.lsp_parts",
+    ),
+    Protocol(
         name="standing",
         about="how far people who stand upright lean towards the camera (no labels of depth)",
         cases=f"{HERE}.standing:cases",

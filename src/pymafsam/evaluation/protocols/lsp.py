@@ -47,7 +47,7 @@ def figures(run: Run) -> list[Figure]:
         for source, attribute in SOURCES.items():
             rows = []
             for index, case, answer in run.each():
-                found = _surest(answer)
+                found = surest(answer)
                 points = None if found is None else getattr(found, attribute)
                 rows.append((index, hits(points, case.truth.joints, part)))
             out.append(figure(f"PCK@{part}", source, "share", rows))
@@ -69,7 +69,8 @@ def hits(found: np.ndarray | None, true: np.ndarray, part: float) -> tuple[float
     return float((away <= part * torso)[known].sum()), float(known.sum())
 
 
-def _surest(answer: Answer) -> Found | None:
+def surest(answer: Answer) -> Found | None:
+    """Who answers the picture."""
     return max(answer.of(LOOK), key=lambda found: found.score, default=None)
 
 
@@ -97,7 +98,7 @@ def compared(run: Run) -> list[Pair]:
     """Whoever has all limb joints, with who answers them."""
     out = []
     for _, case, answer in run.each():
-        found, true = _surest(answer), case.truth.joints
+        found, true = surest(answer), case.truth.joints
         if found is not None and found.keypoints is not None and (true[:12, 2] > 0).all():
             placed = np.zeros((len(joints.COCO17), 2))
             placed[IN_COCO] = true[:12, :2]
