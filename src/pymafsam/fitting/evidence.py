@@ -54,7 +54,7 @@ LINKS: tuple[tuple[str, str, float], ...] = (
     ("right_shoulder", "right_ear", 0.5),
 )
 
-SIGMA = 0.009  # of the square root of the box's area: one deviation of a sure keypoint
+SIGMA = 0.008  # of the square root of the box's area: one deviation of a sure keypoint
 # Where a hip lies under clothes nobody knows as well as where an eye is: weights of places by what
 # the landmark's name ends in (1 elsewhere). Annotators differ in the same order (COCO's OKS).
 CLEARNESS: Mapping[str, float] = {

@@ -2,8 +2,9 @@
 
 MoveNet says where COCO's 17 points are and how surely: it keeps to the person in the middle of
 its window. BlazePose says the rest (metres, feet, hands, mask) in one look at the window that
-these points give; a second look is taken only where it described somebody else. Which choice is
-worth what stands in docs/results/people.md.
+these points give; a second look is taken only where it described somebody else. A look is at a
+window and at its mirror image at once (in two threads), so that a mirrored picture gives mirrored
+people. Which choice is worth what stands in docs/results/people.md.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +32,7 @@ from pymafsam.records import Person, Pixels
 MARGIN = 1.25  # side of MoveNet's window per longer side of the box
 BOX_MARGIN = 1.5  # side of BlazePose's where the person's own size is not known
 # Somebody whose points fit the box less, or whose trunk is turned by more (radians), is looked at
-# turned too, and believed turned where that fits so much better; the last look is mirrored.
+# turned too, and believed turned where that fits so much better.
 UNCLEAR = 0.25
 TURNED = np.pi / 4
 CLEARER = 0.05
@@ -61,7 +62,10 @@ class Places:
 
 @dataclass(frozen=True)
 class Describer:
-    """Describes people with both networks; ``thorough``: unclear people are looked at again."""
+    """Describes people with both networks.
+
+    ``thorough``: mirror images are looked at too, and unclear people again.
+    """
 
     movenet: Callable[[Pixels], movenet.Heads]
     blazepose: Run
@@ -103,23 +107,20 @@ class Describer:
             for quarter in (1, 2, 3)
         ]
         best = max(turned, key=lambda one: one.fits)
-        angle = best.angle if best.fits > places.fits + CLEARER else upright.angle
-        return self._read(pixels, replace(upright, angle=angle), box, mirror=True)
+        return best if best.fits > places.fits + CLEARER else places
 
-    def _read(
-        self, pixels: Pixels, window: Window, box: Float[np.ndarray, "4"], *, mirror: bool = False
-    ) -> Places:
-        points = movenet.read(self.movenet, pixels, window, mirror=mirror)
+    def _read(self, pixels: Pixels, window: Window, box: Float[np.ndarray, "4"]) -> Places:
+        points = movenet.read(self.movenet, pixels, window, mirror=self.thorough)
         return Places(points, agreement(points[:, :2], points[:, 2], box), window.angle)
 
     def _look(self, pixels: Pixels, box: Float[np.ndarray, "4"], places: Places) -> Look:
         """BlazePose's look at the person; a second one where the first was at somebody else."""
         around = replace(around_box(box, BOX_MARGIN), angle=places.angle)
         own = own_window(places.points, box) if places.fits >= SURE else None
-        look = look_at(self.blazepose, pixels, own or around, box)
+        look = look_at(self.blazepose, pixels, own or around, box, mirror=self.thorough)
         if not self.thorough or own is None or alike(look, places, box) >= SOMEBODY_ELSE:
             return look
-        other = look_at(self.blazepose, pixels, around, box)
+        other = look_at(self.blazepose, pixels, around, box, mirror=True)
         return max(look, other, key=lambda one: alike(one, places, box))
 
 

@@ -160,7 +160,8 @@ def load_describer() -> Describes:
     name = catalogue.first_available("blazepose-heavy", "blazepose-full")
     if name != "blazepose-heavy":
         log.warning("The larger landmark network cannot be had (npm); going on with %s.", name)
-    network = Network(catalogue.locate(name))
+    # A window and its mirror image are read at the same time.
+    network = Network(catalogue.locate(name), at_once=2)
     try:
         return Describer(MoveNet(catalogue.locate("movenet")), network)
     except MissingAsset:

@@ -16,6 +16,7 @@ from jaxtyping import Float
 
 from pymafsam.geometry.affine import Window, cut
 from pymafsam.geometry.joints import flip_permutation
+from pymafsam.people.ways import both_ways
 from pymafsam.records import Pixels
 
 SIZE = 256  # pixels of the window as the network sees it
@@ -58,10 +59,10 @@ class Reading:
 def read(network: Run, pixels: Pixels, window: Window, *, mirror: bool = False) -> Reading:
     """Run the network on a window; ``mirror``: and on its mirror image, and take the mean."""
     seen = cut(pixels, window, SIZE)
-    reading = _run(network, seen, window)
     if not mirror:
-        return reading
-    other = _unmirrored(_run(network, np.ascontiguousarray(seen[:, ::-1]), window))
+        return _run(network, seen, window)
+    reading, mirrored = both_ways(lambda one: _run(network, one, window), seen)
+    other = _unmirrored(mirrored)
     return replace(
         reading,
         heat=(reading.heat + other.heat) / 2,

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -18,15 +19,35 @@ class Network:
     """One network file, ready to run. Threads that use it at once take turns.
 
     Copies that were pickled (for another process) open the file again. One thread of its own by
-    default: two are no faster for networks this small (measured in docs/results).
+    default: two are no faster for networks this small (measured in docs/results). ``at_once``
+    runs may go on at the same time: so often the file is opened.
     """
 
-    def __init__(self, path: Path, threads: int = 1):
+    def __init__(self, path: Path, threads: int = 1, at_once: int = 1):
+        self._made = partial(Network, path, threads, at_once)
+        # An interpreter has one set of tensors: whose input it ran on, whose output it has.
+        self._free: SimpleQueue[_Opened] = SimpleQueue()
+        for _ in range(at_once):
+            self._free.put(_Opened(path, threads))
+
+    def __call__(self, values: Float[np.ndarray, "1 height width 3"]) -> list[np.ndarray]:
+        """All outputs for one picture (RGB), in the file's order."""
+        opened = self._free.get()
+        try:
+            return opened.run(values)
+        finally:
+            self._free.put(opened)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._made, ()
+
+
+class _Opened:
+    """One interpreter of a file."""
+
+    def __init__(self, path: Path, threads: int):
         from ai_edge_litert.interpreter import Interpreter
 
-        self._made = partial(Network, path, threads)
-        # An interpreter has one set of tensors: whose input it ran on, whose output it has.
-        self._turn = threading.Lock()
         try:
             with _without_announcements():
                 self._interpreter = Interpreter(str(path), num_threads=threads)
@@ -39,15 +60,10 @@ class Network:
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._outputs = [row["index"] for row in self._interpreter.get_output_details()]
 
-    def __call__(self, values: Float[np.ndarray, "1 height width 3"]) -> list[np.ndarray]:
-        """All outputs for one picture (RGB), in the file's order."""
-        with self._turn:
-            self._interpreter.set_tensor(self._input, values)
-            self._interpreter.invoke()
-            return [self._interpreter.get_tensor(index) for index in self._outputs]
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return self._made, ()
+    def run(self, values: Float[np.ndarray, "1 height width 3"]) -> list[np.ndarray]:
+        self._interpreter.set_tensor(self._input, values)
+        self._interpreter.invoke()
+        return [self._interpreter.get_tensor(index) for index in self._outputs]
 
 
 # File descriptors belong to the process: two threads that put 2 aside at once would lose it.

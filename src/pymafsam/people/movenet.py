@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from pymafsam.geometry.affine import Window, cut
 from pymafsam.geometry.joints import COCO17, flip_permutation
+from pymafsam.people.ways import both_ways
 from pymafsam.pretrained.sessions import Session
 from pymafsam.records import Pixels
 
@@ -97,9 +98,11 @@ def read(
     ``mirror``: the mirror image is read too, and the mean of both taken.
     """
     seen = cut(pixels, window, SIZE)
-    heads = network(seen)
     if mirror:
-        heads = heads.mean(network(np.ascontiguousarray(seen[:, ::-1])).unmirrored())
+        plain, mirrored = both_ways(network, seen)
+        heads = plain.mean(mirrored.unmirrored())
+    else:
+        heads = network(seen)
     points = decode(heads)
     return np.column_stack([window.place(points[:, :2], SIZE), points[:, 2]])
 
