@@ -22,6 +22,7 @@ from pymafsam.files.names import without_ending
 from pymafsam.fitting import keypoints
 from pymafsam.fitting.sequence import SequenceFit
 from pymafsam.geometry.camera import picture_camera
+from pymafsam.people.detector import without_mirror_images
 from pymafsam.pipeline import Reconstructor
 from pymafsam.records import Camera, Frame, Mask, Origin, SequenceScene
 
@@ -87,8 +88,11 @@ class Clip:
 
     def look(self, shelf: Shelf) -> Camera:
         """Everything is looked at, a chunk at a time, as far as it has not been; the camera."""
+        observer = self.reconstructor.observer
+        # What two looks at one frame even out, neighbouring frames do.
+        single = replace(observer, detector=without_mirror_images(observer.detector))
         looker = Looker(
-            reconstructor=self.reconstructor,
+            reconstructor=replace(self.reconstructor, observer=single),
             ask=self.ask,
             failed=self._failed,
             every=self.options.every,

@@ -64,12 +64,14 @@ class Places:
 class Describer:
     """Describes people with both networks.
 
-    ``thorough``: mirror images are looked at too, and unclear people again.
+    ``thorough``: unclear people are looked at again; ``mirrored``: every look is at the mirror
+    image, too.
     """
 
     movenet: Callable[[Pixels], movenet.Heads]
     blazepose: Run
     thorough: bool = True
+    mirrored: bool = True
 
     def describe(self, pixels: Pixels, people: Sequence[Person]) -> list[Person]:
         """The same people with keypoints, answers, world, presence, keypoint_score and mask.
@@ -110,17 +112,17 @@ class Describer:
         return best if best.fits > places.fits + CLEARER else places
 
     def _read(self, pixels: Pixels, window: Window, box: Float[np.ndarray, "4"]) -> Places:
-        points = movenet.read(self.movenet, pixels, window, mirror=self.thorough)
+        points = movenet.read(self.movenet, pixels, window, mirror=self.mirrored)
         return Places(points, agreement(points[:, :2], points[:, 2], box), window.angle)
 
     def _look(self, pixels: Pixels, box: Float[np.ndarray, "4"], places: Places) -> Look:
         """BlazePose's look at the person; a second one where the first was at somebody else."""
         around = replace(around_box(box, BOX_MARGIN), angle=places.angle)
         own = own_window(places.points, box) if places.fits >= SURE else None
-        look = look_at(self.blazepose, pixels, own or around, box, mirror=self.thorough)
+        look = look_at(self.blazepose, pixels, own or around, box, mirror=self.mirrored)
         if not self.thorough or own is None or alike(look, places, box) >= SOMEBODY_ELSE:
             return look
-        other = look_at(self.blazepose, pixels, around, box, mirror=True)
+        other = look_at(self.blazepose, pixels, around, box, mirror=self.mirrored)
         return max(look, other, key=lambda one: alike(one, places, box))
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from pymafsam.geometry.joints import BLAZEPOSE33, COCO17
 from pymafsam.people.describe import Describer, own_window
+from pymafsam.people.detector import TwoSteps, without_mirror_images
 from pymafsam.people.landmarks import SIZE
 from pymafsam.people.movenet import CELLS, Heads
 from pymafsam.records import Person
@@ -69,7 +70,8 @@ PERSON = Person(box=np.array([26.0, 20.0, 74.0, 80.0]), score=0.7)
 
 
 def described(movenet: MoveNet, blazepose: BlazePose, *, thorough: bool = True) -> Person:
-    (person,) = Describer(movenet, blazepose, thorough).describe(PIXELS, [PERSON])
+    describer = Describer(movenet, blazepose, thorough=thorough, mirrored=thorough)
+    (person,) = describer.describe(PIXELS, [PERSON])
     return person
 
 
@@ -104,6 +106,13 @@ def test_whoever_is_looked_at_thoroughly_is_looked_at_mirrored():
     movenet = MoveNet(0.8)
     described(movenet, BlazePose())
     assert movenet.runs == 2
+
+
+def test_a_detector_can_do_without_mirror_images():
+    movenet = MoveNet(0.8)
+    detector = without_mirror_images(TwoSteps(lambda pixels: [], Describer(movenet, BlazePose())))
+    detector.describe(PIXELS, [PERSON])
+    assert movenet.runs == 1
 
 
 def test_the_unclear_are_looked_at_turned_too():
