@@ -151,7 +151,9 @@ def load_fast() -> Detector:
     from pymafsam.people.nanodet import NanoDet
 
     keypoints = MoveNet(catalogue.locate("movenet"))
-    describer = Describer(keypoints, Network(catalogue.locate("blazepose-full")), thorough=False, mirrored=False)
+    describer = Describer(
+        keypoints, Network(catalogue.locate("blazepose-full")), thorough=False, mirrored=False
+    )
     return TwoSteps(NanoDet(catalogue.locate("nanodet")).find, describer)
 
 
