@@ -14,8 +14,9 @@ from pymafsam.errors import BadInput, PymafsamError
 class Export:
     """Write saved results as files that other programs open.
 
-    RESULTS are the json files of pictures, the npz files of clips, or folders of them. glb holds
-    everybody with skeleton, skin and (clips) animation; bvh is one motion file per person.
+    RESULTS are the json files of pictures, the npz files of clips, or folders of them. glb and usd
+    hold everybody with skeleton, skin and (clips) animation; bvh is one motion file per person,
+    amass the same for SMPL's add-ons; ply is a plain mesh, csv a table of joints.
     docs/exports.md says what to click in Blender, Unity and Unreal.
 
     Examples:
@@ -28,7 +29,7 @@ class Export:
     out: Path
     """Folder for the files; made when missing."""
     to: str = "glb,bvh"
-    """What to write, separated by commas: glb, bvh."""
+    """What to write, separated by commas: glb, bvh, usd, ply, csv, amass."""
     body: str = "anny24"
     """The body the results were made with: a name or a file."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pymafsam.body import BodyModel
 from pymafsam.errors import BadInput
-from pymafsam.export import bvh, results, rigs, sequence, skinned
+from pymafsam.export import amass, bvh, ply, results, rigs, sequence, skinned, tables, usd
 from pymafsam.export.kinds import kind_of
 from pymafsam.files import made
 from pymafsam.files.atomic import writing
@@ -18,11 +18,16 @@ from pymafsam.records import Scene, SequenceScene
 from pymafsam.registry import Table
 
 MAKER = "export"
+SMPL_VERTICES = 6890
 CONVERSIONS = Table(
     kind="conversion",
     rows={
         "glb": "pymafsam.export.conversions:GLB",
         "bvh": "pymafsam.export.conversions:BVH",
+        "usd": "pymafsam.export.conversions:USD",
+        "ply": "pymafsam.export.conversions:PLY",
+        "csv": "pymafsam.export.conversions:CSV",
+        "amass": "pymafsam.export.conversions:AMASS",
     },
 )
 
@@ -105,5 +110,45 @@ def _bvh(saved: Saved) -> Iterable[Planned]:
         )
 
 
+def _usd(saved: Saved) -> Iterable[Planned]:
+    people = saved.rigs()
+    yield Planned(ending="_rig.usdc", write=lambda path: usd.write_usd(people, path))
+
+
+def _ply(saved: Saved) -> Iterable[Planned]:
+    scene = saved.scene
+    if not isinstance(scene, Scene):
+        raise BadInput("ply holds a moment, not a motion: take --to glb or usd for clips.")
+    if not scene.bodies:
+        raise BadInput("there is nobody in it.")
+    yield Planned(ending=".ply", write=lambda path: ply.write_ply(scene, path))
+
+
+def _csv(saved: Saved) -> Iterable[Planned]:
+    yield Planned(
+        ending="_joints.csv",
+        write=lambda path: tables.write_csv(saved.scene, saved.model, path),
+    )
+
+
+def _amass(saved: Saved) -> Iterable[Planned]:
+    if len(saved.model.template) != SMPL_VERTICES:
+        raise BadInput(
+            f"amass is for SMPL's bodies, and this is {saved.model.name}, whose shape means "
+            "something else.\n  Convert it first: --body PATH of an SMPL file."
+        )
+    name = saved.model.name.lower()
+    gender = "female" if "female" in name else "male" if "male" in name else "neutral"
+    for rig in saved.rigs():
+        yield Planned(
+            ending=f"_{rig.name}_amass.npz",
+            write=lambda path, rig=rig: amass.write_amass(rig, gender, path),
+        )
+
+
+USD = Conversion(plan=_usd)
+PLY = Conversion(plan=_ply)
+CSV = Conversion(plan=_csv)
+AMASS = Conversion(plan=_amass)
 GLB = Conversion(plan=_glb)
 BVH = Conversion(plan=_bvh, is_ours=bvh.is_ours)

@@ -22,7 +22,8 @@ class Rig:
     """One person. ``rotations`` are local (relative to the parent); ``places`` are the root's.
 
     ``rest_joints`` and ``rest_vertices`` are the person's own shape in the rest pose, around the
-    root; ``seconds`` is when each frame is shown, from 0.
+    root, which lies at ``root`` in the body model's axes; ``seconds`` is when each frame is shown,
+    from the clip's first.
     """
 
     name: str
@@ -35,6 +36,8 @@ class Rig:
     rotations: Float[np.ndarray, "frames joints 3 3"]
     places: Float[np.ndarray, "frames 3"]
     seconds: Float[np.ndarray, "frames"]
+    betas: Float[np.ndarray, "betas"]
+    root: Float[np.ndarray, "3"]
 
     @property
     def frame_time(self) -> float:
@@ -66,7 +69,7 @@ def of_sequence(scene: SequenceScene, model: BodyModel) -> Iterator[Rig]:
             motion.betas.mean(axis=0),
             motion.rotations,
             motion.translation,
-            scene.seconds[motion.frames],
+            scene.seconds[motion.frames] - scene.seconds[0],
         )
 
 
@@ -96,7 +99,9 @@ def _rig(
         rotations=turned,
         # The root turns about its rest place, which the translation moves along.
         places=(root + translation) @ TURN.T,
-        seconds=seconds - seconds[0],
+        seconds=seconds,
+        betas=betas,
+        root=root,
     )
 
 

@@ -676,6 +676,7 @@
       button.classList.toggle("on", Number(button.dataset.number) === number);
     }
     const { name } = content.exhibits[number];
+    history.replaceState(null, "", `#${number}`);
     await busy(`${name} is opened; photographs are reconstructed first…`, async () => {
       await show(content.live ? await ask(`exhibits/${number}/document`) : content.documents[number]);
     });
@@ -726,5 +727,6 @@
     },
   };
   listExhibits();
-  open(0);
+  const first = Number(location.hash.slice(1));  // page#2 is the third picture
+  open(first in content.exhibits ? first : 0);
 })();
