@@ -5,6 +5,9 @@ Metres, y up; a vertex follows as many joints as the body has it follow. Times a
 clip's rate.
 """
 
+# usd-core is C++ without stubs.
+# pyright: reportAttributeAccessIssue=false
+
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
