@@ -18,6 +18,8 @@ from pymafsam.network import weights  # noqa: E402
 from pymafsam.network.geometry import project  # noqa: E402
 from pymafsam.training import run_folder  # noqa: E402
 from pymafsam.training.keypoints import DETECTED, TrainedPoints  # noqa: E402
+from pymafsam.training.batches import targets_of  # noqa: E402
+from pymafsam.training.dense import Surface  # noqa: E402
 from pymafsam.training.rendered import RenderedPeople, row_of  # noqa: E402
 
 FEW = "--steps 2 --batch 2 --data.synthetic-size 4 --data.validation-people 2 --log-every 1"
@@ -78,3 +80,17 @@ def test_the_same_number_is_the_same_person(rendered):
     one, again = (rendered.sample(1, generator(0, 3, 1)) for _ in range(2))
     np.testing.assert_array_equal(one.pixels, again.pixels)
     np.testing.assert_array_equal(one.keypoints, again.keypoints)
+
+
+def test_what_is_hidden_has_no_place_on_the_surface_to_be_learnt(rendered):
+    model = rendered.stage.model
+    samples = [rendered.sample(index, generator(0, 0, index)) for index in range(4)]
+    found = targets_of(samples, model, Surface.of(model))
+    whole = targets_of(
+        [replace(one, exact_mask=False) for one in samples], model, Surface.of(model)
+    )
+    in_sight = torch.from_numpy(np.stack([one.mask[2::4, 2::4] for one in samples]))
+    assert found.has_dense.all()
+    assert ((found.part > 0) == ((whole.part > 0) & in_sight)).all()
+    assert (found.part > 0).sum() < (whole.part > 0).sum()
+    assert not found.uv.movedim(1, -1)[~in_sight].any()

@@ -32,6 +32,8 @@ class Sample:
     has_joints_3d: bool
     has_camera: bool
     has_mask: bool
+    # Whether the mask is where the person is in sight: nothing of them outside, nobody else inside.
+    exact_mask: bool = False
     gender: int = -1  # 0 male, 1 female, -1 unknown
     flipped: bool = False
     degrees: float = 0.0  # turned counter-clockwise on the screen
@@ -63,6 +65,7 @@ class Batch:
     has_joints_3d: Bool[np.ndarray, "batch"]
     has_camera: Bool[np.ndarray, "batch"]
     has_mask: Bool[np.ndarray, "batch"]
+    exact_mask: Bool[np.ndarray, "batch"]
     gender: Int[np.ndarray, "batch"]
     index: Int[np.ndarray, "batch"]
     images: tuple[str, ...]

@@ -113,8 +113,15 @@ def _dense(batch: Batch, model: BodyModel, surface: Surface) -> dict[str, np.nda
             known[row] = False
             continue
         drawn = dense.render(mesh.vertices, camera, surface, side)
-        part[row], uv[row] = drawn.part, drawn.uv
+        seen = _in_sight(batch.mask[row], side) if batch.exact_mask[row] else np.True_
+        part[row], uv[row] = np.where(seen, drawn.part, 0), np.where(seen, drawn.uv, 0)
     return {"part": part, "uv": uv, "has_dense": known}
+
+
+def _in_sight(mask: Bool[np.ndarray, "side side"], side: int) -> Bool[np.ndarray, "rows columns"]:
+    """The mask at the centres of a coarser map: what hides a person hides the surface, too."""
+    step = len(mask) // side
+    return mask[step // 2 :: step, step // 2 :: step]
 
 
 def camera_of(

@@ -57,7 +57,7 @@ class RenderedPeople:
         drawn = augment.draw(random, self.ranges)
         made = sample_of(row, rendered.frame.pixels, inside, drawn)
         where = POINTS[self.points](made.mask if made.has_mask else None, random, None)
-        return replace(made, points=where, index=index, dataset=self.name)
+        return replace(made, points=where, exact_mask=made.has_mask, index=index, dataset=self.name)
 
 
 def row_of(rendered: Rendered, model: BodyModel) -> Row:
