@@ -17,9 +17,9 @@ from pymafsam.data.samples import generator  # noqa: E402
 from pymafsam.network import weights  # noqa: E402
 from pymafsam.network.geometry import project  # noqa: E402
 from pymafsam.training import run_folder  # noqa: E402
-from pymafsam.training.keypoints import DETECTED, TrainedPoints  # noqa: E402
 from pymafsam.training.batches import targets_of  # noqa: E402
 from pymafsam.training.dense import Surface  # noqa: E402
+from pymafsam.training.keypoints import DETECTED, TrainedPoints  # noqa: E402
 from pymafsam.training.rendered import RenderedPeople, row_of  # noqa: E402
 
 FEW = "--steps 2 --batch 2 --data.synthetic-size 4 --data.validation-people 2 --log-every 1"
