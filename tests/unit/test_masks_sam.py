@@ -204,3 +204,20 @@ class Forgetful(Disks):
     def decode(self, embedding, points, labels, previous):
         self.asked.clear()
         return super().decode(embedding, points, labels, previous)
+
+
+def test_two_opinions_of_three_decide_however_sure_the_third_is():
+    view, segmenter = whole((200, 100)), SamSegmenter(Disks())
+    sure, others = np.full((256, 256), 20, np.float32), np.full((256, 256), -4, np.float32)
+    prompt = Prompt(box=BOX)
+    assert (segmenter.joined([sure, others, others], prompt, view) < 0).all()
+    np.testing.assert_array_equal(segmenter.joined([sure], prompt, view), sure)
+
+
+def test_a_rough_mask_breaks_a_tie_and_no_more():
+    view, segmenter = whole((200, 100)), SamSegmenter(Disks())
+    one = np.full((256, 256), 4, np.float32)
+    marked = Prompt(box=BOX, mask=disk(BOX, (200, 100)))
+    tie = view.to_picture(segmenter.joined([one, -one], marked, view)) > 0
+    assert np.count_nonzero(tie ^ disk(BOX, (200, 100))) < 60  # the outline, within a pixel
+    assert (segmenter.joined([one, one, -one], marked, view) > 0)[:128].all()

@@ -56,8 +56,10 @@ class Engine(Protocol):
 class Settings:
     """How prompts become masks; the defaults were chosen on COCO training pictures."""
 
-    confident: float = 0.5  # keypoints below this confidence are not clicked
+    confident: float = 0.7  # keypoints below this confidence are not clicked
     strength: float = 5.0  # logits given to a rough mask's inside (and minus that outside)
+    soft: float = 3.0  # where several opinions are joined, none counts more than such a logit,
+    share: float = 0.2  # and the rough mask itself counts this share of one
     rounds: int = 2  # the second decodes again with the first one's logits
     small: float = 0.2  # boxes below this share of the longer side get a closer look,
     closer: int = 4  # but no more than so many in a picture: each costs an encoding
@@ -140,13 +142,13 @@ class SamSegmenter:
 
         A detector's keypoints and mask may be wrong together, so that the box has a say of its
         own: with a box and a mask the logits are the mean of those by the box, those by box and
-        mask, and those by everything. Clicks, and keypoints without a mask (annotations), are
+        mask, and those by everything (``joined``). Clicks, and keypoints without a mask (annotations), are
         obeyed: where the mask leaves one on its wrong side, it is decoded again with its own
         logits.
         """
         prompt = framed(prompt)
         readings = [self._read(embedding, view, part) for part in parts(prompt)]
-        logits = np.stack([one[0] for one in readings]).mean(axis=0, dtype=np.float32)
+        logits = self.joined([one[0] for one in readings], prompt, view)
         score = float(np.mean([one[1] for one in readings]))
         points, labels = spoken(prompt, view, self.settings.confident)
         binding = len(labels) if prompt.mask is None else clicks_of(prompt)
@@ -156,6 +158,20 @@ class SamSegmenter:
             masks, scores = self.engine.decode(embedding, points, labels, logits)
             logits, score = masks[SINGLE], float(scores[SINGLE])
         return Reading(logits=logits, score=min(max(score, 0.0), 1.0), view=view)
+
+    def joined(self, opinions: Sequence[Logits], prompt: Prompt, view: View) -> Logits:
+        """One answer of several.
+
+        Each is bounded before the mean is taken: the decoder is as sure where it took the wrong
+        person as where it took the right one, and two of three shall decide.
+        """
+        if len(opinions) == 1:
+            return opinions[0]
+        soft = self.settings.soft
+        votes = np.stack([soft * np.tanh(one / soft) for one in opinions])
+        logits = votes.mean(axis=0, dtype=np.float32)
+        own = None if prompt.clicks is not None else rough(prompt, view, self.settings.share * soft)
+        return logits if own is None else logits + own.reshape(logits.shape)
 
     def _read(self, embedding: Any, view: View, prompt: Prompt) -> tuple[Logits, float]:
         points, labels = spoken(prompt, view, self.settings.confident)
