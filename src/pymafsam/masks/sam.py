@@ -142,9 +142,9 @@ class SamSegmenter:
 
         A detector's keypoints and mask may be wrong together, so that the box has a say of its
         own: with a box and a mask the logits are the mean of those by the box, those by box and
-        mask, and those by everything (``joined``). Clicks, and keypoints without a mask (annotations), are
-        obeyed: where the mask leaves one on its wrong side, it is decoded again with its own
-        logits.
+        mask, and those by everything (``joined``). Clicks, and keypoints without a mask
+        (annotations), are obeyed: where the mask leaves one on its wrong side, it is decoded again
+        with its own logits.
         """
         prompt = framed(prompt)
         readings = [self._read(embedding, view, part) for part in parts(prompt)]
