@@ -8,12 +8,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from pymafsam.clips.looks import Look
+from pymafsam.clips.still import STILL
 from pymafsam.errors import BadInput
 from pymafsam.tracking import Settings, Tracker
 from pymafsam.tracking.cuts import CutFinder
 from pymafsam.tracking.merge import Piece, rejoined
-
-STILL = 0.0012  # shares of the picture's width by which a camera that stands still seems to move
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 
 from pymafsam.clips.known import Known, outlines_moved_on, outlines_of, remembered, shown
 from pymafsam.clips.looks import Look, Packed, Single, bare
+from pymafsam.clips.still import grey, moved
 from pymafsam.errors import PymafsamError
 from pymafsam.geometry.boxes import overlap
 from pymafsam.geometry.camera import picture_camera
@@ -29,7 +30,6 @@ FIND = 3  # of the frames looked at, every how many people are looked for in the
 UNSURE = 0.25  # score of somebody who is believed where somebody was before
 LOST = 0.12  # keypoint score below which nobody is thought to be where somebody was
 SAME_PLACE = 0.3  # overlap with where somebody was
-WIDTH = 160  # pixels of the picture in which the camera's motion is measured
 
 Ask = Callable[[Frame], Request]
 
@@ -73,10 +73,10 @@ class Looker:
         """Every frame as seen, with its observation where it is looked at."""
         known: Sequence[Known] = ()
         masked = -np.inf
-        past = None if before is None else _grey(before.pixels)
+        past = None if before is None else grey(before.pixels)
         pixels: Pixels | None = None
         for k, frame in enumerate(frames):
-            seconds, now = frame.seconds or 0.0, _grey(frame.pixels)
+            seconds, now = frame.seconds or 0.0, grey(frame.pixels)
             observation, meant, masks = None, (), ()
             if pixels is not None:
                 known = outlines_moved_on(known, pixels, frame.pixels)
@@ -92,10 +92,9 @@ class Looker:
                 masks = _made_or_followed(observation, outlines)
                 known = remembered(observation.people, () if anew else known, outlines)
                 masked = seconds if wanted and known else masked
-            yield (
-                _Pending.of(frame, observation, meant, masks, _moved(now, past, observation)),
-                observation,
-            )
+            people = () if observation is None else observation.people
+            away = moved(now, past, people, frame.size[0])
+            yield _Pending.of(frame, observation, meant, masks, away), observation
             past, pixels = now, frame.pixels
 
     def _is_named(self, frame: Frame) -> bool:
@@ -222,38 +221,3 @@ def _made_or_followed(
 
 def _is_at(person: Person, other: Person) -> bool:
     return overlap(person.box.astype(float), other.box.astype(float)) > SAME_PLACE
-
-
-def _grey(pixels: Pixels) -> Float[np.ndarray, "rows columns"]:
-    import cv2
-
-    height, width = pixels.shape[:2]
-    size = (WIDTH, max(1, round(height * WIDTH / width)))
-    grey = cv2.resize(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA)
-    return cv2.GaussianBlur(grey.astype(np.float64), (0, 0), 1.0)
-
-
-def _moved(
-    now: Float[np.ndarray, "rows columns"],
-    past: Float[np.ndarray, "rows columns"] | None,
-    observation: Observation | None,
-) -> float:
-    """How far the background moved, in shares of the picture's width; 1 where it changed wholly.
-
-    Of brightness that is carried along, change over slope is the way (Lucas and Kanade, 1981);
-    people and what surrounds them are left out.
-    """
-    if past is None or past.shape != now.shape:
-        return 1.0
-    down, across = np.gradient(now)
-    slope = np.hypot(down, across)
-    counts = np.ones(now.shape, bool)
-    if observation is not None:
-        zoom = WIDTH / observation.frame.size[0]
-        for person in observation.people:
-            x0, y0, x1, y1 = (person.box * zoom).round().astype(int)
-            counts[max(y0 - 4, 0) : max(y1 + 4, 0), max(x0 - 4, 0) : max(x1 + 4, 0)] = False
-    total = float(slope[counts].sum())
-    if total < 1e-6 * counts.size:
-        return 0.0
-    return float(min(np.abs(now - past)[counts].sum() / total / WIDTH, 1.0))

@@ -12,17 +12,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from pymafsam.fitting.chain import Points, State
+from pymafsam.fitting.chain import Points, State, forward_kinematics, skinned_points
 from pymafsam.fitting.contacts import ROWS, standing
 from pymafsam.fitting.evidence import landmarks_of
 from pymafsam.fitting.keypoints import KeypointFit
 from pymafsam.fitting.temporal import Calm, Ties, minimise
 from pymafsam.fitting.temporal import Sequence as Problem
 from pymafsam.geometry import rotation
+from pymafsam.geometry.camera import project
 from pymafsam.records import Camera, Person
 
 SHAPE_FRAMES = 48  # of a track, from which its shape is found
 SHAPE_STEPS, STEPS = 12, 12
+AGAIN = 2  # times that a window is solved again with feet that were only then seen to stand
 UNSEEN = 0.003  # of a frame's priors are left where nobody was seen, so that nothing is singular
 
 
@@ -125,7 +127,23 @@ class SequenceFit:
         problem = self._problem(people, part.camera, ties)
         seen = np.array([one is not None for one in part.people])
         problem = replace(problem, believed=np.where(seen, 1.0, UNSEEN))
-        return minimise(problem, part.begin, STEPS, free_shape=False)
+        state, energy = minimise(problem, part.begin, STEPS, free_shape=False)
+        for _ in range(AGAIN):
+            now = standing(self._feet_of(state, part.camera), part.seconds, height, part.still)
+            if (now <= ties.standing).all():
+                break
+            ties = replace(ties, standing=np.maximum(ties.standing, now))
+            problem = replace(problem, ties=ties)
+            state, energy = minimise(problem, state, STEPS, free_shape=False)
+        return state, energy
+
+    def _feet_of(self, state: State, camera: Camera) -> Float[np.ndarray, "frames feet 3"]:
+        """The body's own feet in the picture. Their keypoints tremble, or are not sure enough to
+        say that they stand, where a body that is calm already shows it.
+        """
+        posed = forward_kinematics(self.fit.skeleton, state)
+        places = skinned_points(self.feet, posed, state.betas).sum(axis=1).swapaxes(1, 2)
+        return np.concatenate([project(places, camera), np.ones((*places.shape[:2], 1))], axis=2)
 
     def _problem(self, people: Sequence[Person], camera: Camera, ties: Ties | None) -> Problem:
         frames = self.fit.objective(people, [camera] * len(people))
