@@ -1,11 +1,11 @@
 """Two people followed through clips made of real ones, with exact truth.
 
-    python benchmarks/following.py DANCER.mp4 WALKER.mp4 --out DIR [-- --segmenter none]
+    python benchmarks/following.py DANCER.mp4 WALKER.mp4 --out DIR [--words="--segmenter none"]
 
 A dancer and a passer-by are cut out of their videos (by MobileSAM) and pasted into empty rooms (the
 same videos' backgrounds), where they cross, hide behind one another, leave and come back. Who is
-where is then known exactly. Every clip goes through ``pymafsam reconstruct`` (with the words after
-``--``) and ``pymafsam evaluate sequence``; a line of figures is printed for each.
+where is then known exactly. Every clip goes through ``pymafsam reconstruct`` (with ``--words``)
+and ``pymafsam evaluate sequence``; a line of figures is printed for each.
 
 The two videos are meant to be Sports2D's demonstration (a woman walks by at its bottom from frame
 70 on) and a clip of somebody who stays where they are.
@@ -270,7 +270,7 @@ def main() -> None:
     parser.add_argument("walker", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", nargs="*", help="names of scenes")
-    parser.add_argument("words", nargs="*", help="after --: options of reconstruct")
+    parser.add_argument("--words", default="", help="options of reconstruct, in one string")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     dancer = cut_outs(options.dancer, slice(0, 10**9), options.out / "dancer.npz")
@@ -282,7 +282,7 @@ def main() -> None:
             continue
         film, truth = write(scene, options.out)
         results, figures = options.out / "results", options.out / "figures" / scene.name
-        words = ["reconstruct", film, "--out", results, "--save", "npz", *options.words]
+        words = ["reconstruct", film, "--out", results, "--save", "npz", *options.words.split()]
         assert pymafsam([str(word) for word in words]) == 0
         motions = results / f"{scene.name}.npz"
         words = ["evaluate", "sequence", motions, "--tracks", truth, "--out", figures]

@@ -2,10 +2,13 @@
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 LOOK = 0.1  # seconds after which a waiting stage looks whether it is still wanted
 
 
@@ -57,3 +60,15 @@ def ahead(items: Iterable[T], depth: int = 4) -> Iterator[T]:
     finally:
         wanted.clear()
         thread.join()
+
+
+def abreast(work: Callable[[T], R], items: Iterable[T], count: int) -> Iterator[R]:
+    """What ``work`` makes of every item, in order; ``count`` items are worked on at a time."""
+    waiting: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(max_workers=count) as crew:
+        for item in items:
+            waiting.append(crew.submit(work, item))
+            if len(waiting) >= count:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

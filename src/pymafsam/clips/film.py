@@ -168,8 +168,6 @@ def _piece(
 
     try:
         for frame in frames:
-            # Bodies are skinned in this thread alone: matrix products of two threads at once are
-            # shared out otherwise from run to run, and then round otherwise.
             scene = stage.scene(frame)
             waiting.append((frame, [crew.submit(film.draw, scene) for film in films]))
             if len(waiting) >= AHEAD:

@@ -1,13 +1,16 @@
 """A video from end to end: look at it, follow everybody, make motions, films and numbers."""
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import dropwhile, groupby
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from pymafsam import export
-from pymafsam.clips.ahead import ahead
+from pymafsam.clips.ahead import abreast, ahead
 from pymafsam.clips.film import Stage, kinds, pieces
 from pymafsam.clips.following import Followed, Wanted, follow
 from pymafsam.clips.looking import Ask, Looker
@@ -30,6 +33,7 @@ log = logging.getLogger(__name__)
 
 MAKER = export.MAKER
 FILMS = {"picture": "overlay", "side": "side"}  # formats that become films
+HELD_BYTES = 400_000_000  # of decoded pictures, at most, in chunks that are looked at side by side
 
 
 # Told how far a stage is: its name, and how many of how many frames (tracks) have passed it.
@@ -62,6 +66,15 @@ class ClipReport:
     people: int = 0
     written: list[Path] = field(default_factory=list)
     broken: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A chunk of a video: its number, its frames, and the frame before the first."""
+
+    chunk: int
+    frames: Iterable[Frame]
+    before: Frame | None
 
 
 def _silent(stage: str, done: int, total: int) -> None:
@@ -99,8 +112,23 @@ class Clip:
             mask_every=self.options.mask_every,
             with_masks=self.options.with_masks,
         )
-        total, ready = video.facts(self.path).frames, shelf.chunks()
-        last: list[Frame] = []
+        facts, last = video.facts(self.path), list[Frame]()
+        # A chunk looked at beside others must lie in memory; of large pictures one streams.
+        count = 2 if 2 * CHUNK * facts.bytes <= HELD_BYTES else 1
+
+        def put(part: Part) -> None:
+            shelf.put(part.chunk, looker.looks(part.frames, part.before))
+
+        parts = self._parts(shelf.chunks(), facts.frames, last, held=count > 1)
+        work = abreast(put, parts, count) if count > 1 else map(put, parts)
+        deque(work, maxlen=0)  # until all of it is done
+        self.report.frames = last[0].index + 1
+        return picture_camera(last[0].size, self.reconstructor.observer.focal)
+
+    def _parts(self, ready: int, total: int, last: list[Frame], *, held: bool) -> Iterator["Part"]:
+        """The chunks from number ``ready`` on, their frames in memory (``held``) or decoded as they
+        are asked for; ``last`` comes to hold the last frame so far.
+        """
 
         def told(frames: Iterable[Frame]) -> Iterator[Frame]:
             for frame in frames:
@@ -109,17 +137,11 @@ class Clip:
                 yield frame
                 last[:] = [frame]
 
-        with_decoder = ahead(self.frames())
-        for chunk, frames in groupby(told(with_decoder), lambda frame: frame.index // CHUNK):
+        fresh = dropwhile(lambda frame: frame.index < ready * CHUNK, told(ahead(self.frames())))
+        for chunk, part in groupby(fresh, lambda frame: frame.index // CHUNK):
             before = last[0] if last else None
-            if chunk < ready:
-                for _ in frames:
-                    pass
-            else:
-                shelf.put(chunk, looker.looks(frames, before))
-        focal = self.reconstructor.observer.focal
-        self.report.frames = last[0].index + 1
-        return picture_camera(last[0].size, focal)
+            frames = list(part) if held else part  # noqa: B031
+            yield Part(chunk=chunk, frames=frames, before=before)
 
     def follow(self, shelf: Shelf, camera: Camera) -> Followed:
         """Who is who, from the looks."""
@@ -211,11 +233,14 @@ def reconstruct(clip: Clip, origin: Origin, progress: Progress = _silent) -> Cli
     clip = replace(clip, progress=progress)
     recipe = {**origin.options, "bytes": str(origin.size), "modified": str(origin.modified)}
     shelf = Shelf.open(clip.out / f"{clip.stem}.work", {**recipe, "options": repr(clip.options)})
-    camera = clip.look(shelf)
-    followed = clip.follow(shelf, camera)
-    scene = replace(clip.fit(shelf, followed, camera), origin=origin)
-    clip.save(scene)
-    clip.draw(shelf, followed, scene)
+    # Threads of BLAS share a product out by who else multiplies just then, and it rounds
+    # accordingly; and products here are so small that their threads mostly wait for one another.
+    with threadpool_limits(limits=1, user_api="blas"):
+        camera = clip.look(shelf)
+        followed = clip.follow(shelf, camera)
+        scene = replace(clip.fit(shelf, followed, camera), origin=origin)
+        clip.save(scene)
+        clip.draw(shelf, followed, scene)
     shelf.remove()
     clip.report.written = clip.files()
     return clip.report

@@ -29,11 +29,15 @@ Broken = Callable[[int, str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What a video says of itself; ``frames`` is 0 where it does not say."""
+    """What a video says of itself; ``frames`` is 0 where it does not say.
+
+    ``bytes`` is what one of its pictures takes, decoded.
+    """
 
     frames: int
     rate: float
     has_sound: bool
+    bytes: int
 
 
 @contextlib.contextmanager
@@ -57,7 +61,12 @@ def facts(path: Path) -> Facts:
         stream = container.streams.video[0]
         rate = float(stream.average_rate or stream.guessed_rate or 25)
         frames = stream.frames or round(float(container.duration or 0) / 1e6 * rate)
-        return Facts(frames=int(frames), rate=rate, has_sound=bool(container.streams.audio))
+        return Facts(
+            frames=int(frames),
+            rate=rate,
+            has_sound=bool(container.streams.audio),
+            bytes=3 * (stream.width or 0) * (stream.height or 0),
+        )
 
 
 def frames(path: Path, name: str, broken: Broken) -> Iterator[Frame]:
