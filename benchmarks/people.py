@@ -133,9 +133,9 @@ def report_boxes(options: argparse.Namespace) -> None:
 def report_overlaps(options: argparse.Namespace) -> None:
     """Which overlap makes two boxes one person: average over the scores of F1 for each choice."""
     from pymafsam.people.nanodet import NanoDet
-    from pymafsam.pretrained import catalogue
+    from pymafsam.pretrained import networks
 
-    network = NanoDet(catalogue.locate("nanodet"))
+    network = NanoDet(networks.opened("nanodet", threads=1))
     raw = []
     for picture in coco.read_annotations(options.data / "person_keypoints.json"):
         if picture.complete:

@@ -77,17 +77,18 @@ class Reconstructor:
 
         if focal is not None and not 0 < focal < math.inf:
             raise BadUsage(f"--focal is a number of pixels above 0, not {focal:g}.")
-        model = bodies.load(body)
-        options = EstimatorOptions(
-            weights=weights, points=points, device=device, batch=batch, seed=seed
-        )
-        estimator = load_estimator(model, options, refine=refine)
+        # First what threads open while the rest is imported and read.
         observer = Observer(
             detector=people.load(detector),
             segmenter=load_segmenter(segmenter),
             focal=focal,
             minimum_score=minimum_score,
         )
+        model = bodies.load(body)
+        options = EstimatorOptions(
+            weights=weights, points=points, device=device, batch=batch, seed=seed
+        )
+        estimator = load_estimator(model, options, refine=refine)
         return cls(model=model, observer=observer, estimator=estimator)
 
     def __call__(self, frames: Frame | Iterable[Frame]) -> Iterator[Scene]:

@@ -11,6 +11,7 @@ from pymafsam.files import frames
 from pymafsam.geometry.boxes import intersection_over_union
 from pymafsam.geometry.joints import BLAZEPOSE33
 from pymafsam.pretrained import catalogue
+from pymafsam.pretrained import networks as kept_networks
 from pymafsam.records import Person, Pixels
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -107,6 +108,7 @@ def test_pip_alone_finds_and_describes_the_player_too(tennis, player, monkeypatc
         return real(name)
 
     monkeypatch.setattr(catalogue, "locate", pip_only)
+    monkeypatch.setattr(kept_networks, "is_kept", lambda name, cut=None: False)
     detector = people.load("auto")
     found = detector.find(tennis)
     overlaps = intersection_over_union(np.stack([p.box for p in found]), player.box[None])

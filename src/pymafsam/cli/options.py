@@ -1,9 +1,11 @@
 """Options that several verbs share, and what they build."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+import sys
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import tyro
 
@@ -11,6 +13,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from pymafsam.pipeline import Reconstructor
+
+
+T = TypeVar("T")
 
 
 @dataclass(kw_only=True)
@@ -42,10 +47,9 @@ class Flow:
 
     def load(self) -> "Reconstructor":
         """The reconstructor these options describe; networks are fetched with a progress bar."""
-        from pymafsam.cli.fetch import showing_downloads
         from pymafsam.pipeline import Reconstructor
 
-        with showing_downloads():
+        with downloads_shown():
             return Reconstructor.load(
                 weights=self.weights,
                 body=self.body,
@@ -59,6 +63,30 @@ class Flow:
                 focal=self.focal,
                 minimum_score=self.min_score,
             )
+
+
+def downloads_shown() -> AbstractContextManager[None]:
+    """While this lasts, downloads show a bar where there is a terminal."""
+    if not is_terminal():
+        return nullcontext()
+    from pymafsam.cli.fetch import showing_downloads
+
+    return showing_downloads()
+
+
+def is_terminal() -> bool:
+    """Whether rich would take standard error for a terminal; asked without importing it."""
+    forced = any(os.environ.get(name) for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))
+    return forced or (sys.stderr is not None and sys.stderr.isatty())
+
+
+def tracked(items: Iterable[T], description: str) -> Generator[T, None, None]:
+    """The items, counted by a bar where there is a terminal. Close it when it is left early."""
+    if not is_terminal():
+        yield from items
+        return
+    with progress_bar() as progress:
+        yield from progress.track(items, description=description)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from pymafsam.cli.inputs import Inputs, Run, read_names, recipe
-from pymafsam.cli.options import Flow, progress_bar
+from pymafsam.cli.options import Flow, tracked
 from pymafsam.errors import BadInput, BadUsage
 from pymafsam.files import made
 from pymafsam.records import Mask
@@ -79,7 +80,9 @@ class Reconstruct(Inputs, Flow):
         run.prepare()
         said = Said(options=self, names=run.names)
         said.read()
-        return Job(run=run, said=said, formats=formats).reconstruct(self.load())
+        reconstructor = self.load()
+        export.prepare(formats)
+        return Job(run=run, said=said, formats=formats).reconstruct(reconstructor)
 
 
 @dataclass(kw_only=True)
@@ -160,9 +163,8 @@ class Job:
     def reconstruct(self, reconstructor: "Reconstructor") -> int:
         """Everything that can be read is reconstructed and saved; failures are kept by name."""
         pictures = [source for source in self.run.sources if not source.is_video]
-        with progress_bar() as progress:
-            tracked = progress.track(pictures, description="reconstruct")
-            for request, scene in scenes(reconstructor, self.requests(iter(tracked))):
+        with closing(tracked(pictures, "reconstruct")) as counted:
+            for request, scene in scenes(reconstructor, self.requests(counted)):
                 origin = self.origins.pop(request.key)
                 if isinstance(scene, Exception):
                     self.run.fail(request.frame.name, scene)

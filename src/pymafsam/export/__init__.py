@@ -6,7 +6,7 @@
 entry-point group ``pymafsam.exporters``. docs/formats.md describes every file field by field.
 """
 
-from pymafsam.export.exporter import EXPORTERS, MAKER, Exporter, paths, save
+from pymafsam.export.exporter import EXPORTERS, MAKER, Exporter, paths, prepare, save
 from pymafsam.export.results import load, load_json, save_json
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "load",
     "load_json",
     "paths",
+    "prepare",
     "save",
     "save_json",
 ]

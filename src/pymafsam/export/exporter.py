@@ -1,7 +1,9 @@
 """What an exporter is, which there are, and writing a scene through some of them."""
 
 import dataclasses
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,11 +32,12 @@ class Exporter:
     """One file per scene: ``write`` fills the path it is given, called ``<stem><ending>``.
 
     ``write`` need not care for half files: the path is a temporary one in the same folder that
-    is renamed when ``write`` returns.
+    is renamed when ``write`` returns. ``prepare`` loads what the first ``write`` would have to.
     """
 
     ending: str
     write: Callable[[Scene, Path], None]
+    prepare: Callable[[], object] | None = None
 
 
 def mark_of(scene: Scene) -> str:
@@ -63,10 +66,26 @@ def save(
     stem = stem_of(scene.name) if stem is None else stem
     written = paths(folder, stem, formats)
     made.Outputs(maker=MAKER).claim(written.values(), stem)
-    for name, exporter in chosen.items():
+
+    def write(name: str) -> None:
         with writing(written[name]) as temporary:
-            exporter.write(scene, temporary)
+            chosen[name].write(scene, temporary)
+
+    # Two at a time: drawing and compressing leave the interpreter's lock alone.
+    with ThreadPoolExecutor(max_workers=2) as threads:
+        list(threads.map(write, chosen))
     return written
+
+
+def prepare(formats: Sequence[str]) -> None:
+    """Load what saving needs, in a thread, while the first scene is still being made."""
+    made_ready = [EXPORTERS.load(name).prepare for name in formats]
+
+    def work() -> None:
+        for ready in dict.fromkeys(one for one in made_ready if one is not None):
+            ready()
+
+    threading.Thread(target=work, daemon=True).start()
 
 
 def paths(folder: Path | str, stem: str, formats: Sequence[str]) -> dict[str, Path]:

@@ -33,5 +33,5 @@ def write_side(scene: Scene, path: Path) -> None:
     pictures.write_png(render.side_view(drawn(scene)), path, mark_of(scene), level=4)
 
 
-OVERLAY = Exporter(ending="_overlay.jpg", write=write_overlay)
-SIDE = Exporter(ending="_side.png", write=write_side)
+OVERLAY = Exporter(ending="_overlay.jpg", write=write_overlay, prepare=render.prepare)
+SIDE = Exporter(ending="_side.png", write=write_side, prepare=render.prepare)

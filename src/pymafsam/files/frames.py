@@ -1,5 +1,6 @@
 """Read pictures from files, folders and videos: upright RGB, whatever was in the file."""
 
+import contextlib
 import logging
 import math
 import os
@@ -117,9 +118,7 @@ def read_picture(path: Path, name: str | None = None) -> Frame:
             # Pillow warns and refuses by size on its own; our limit below speaks more clearly,
             # and other oddities (broken EXIF, palette transparency) do not spoil the pixels.
             warnings.simplefilter("ignore")
-            Image.init()
-            formats = [name for name in PICTURE_FORMATS if name in Image.OPEN]  # AVIF may be absent
-            with Image.open(path, formats=formats) as picture:
+            with _opened(path) as picture:
                 _refuse_if_huge(path, picture.size)
                 if getattr(picture, "is_animated", False):
                     log.info("%s is an animation: its first picture is used.", path)
@@ -141,6 +140,19 @@ def read_picture(path: Path, name: str | None = None) -> Frame:
             "  Copy or download it again, or open and save it in a picture editor."
         ) from error
     return Frame(pixels=pixels, name=name or path.name, focal=focal)
+
+
+def _opened(path: Path) -> Any:
+    """The picture, its pixels not yet decoded. Raises what Pillow raises."""
+    from PIL import Image, UnidentifiedImageError
+
+    # Of Pillow's forty readers the five commonest are there at once; the others take a while.
+    for prepare in (Image.preinit, Image.init):
+        prepare()
+        formats = [name for name in PICTURE_FORMATS if name in Image.OPEN]  # AVIF may be absent
+        with contextlib.suppress(UnidentifiedImageError):
+            return Image.open(path, formats=formats)
+    raise UnidentifiedImageError(str(path))
 
 
 def _exif(picture: Any) -> Any:

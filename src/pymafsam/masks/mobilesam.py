@@ -4,7 +4,6 @@ The decoder's published graph returns one mask, chosen by a rule of its own; it 
 all four are still there, so that the choice is ours.
 """
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ from jaxtyping import Float
 from pymafsam.errors import BadInput
 from pymafsam.masks.sam import SamSegmenter
 from pymafsam.masks.view import LOGITS, Logits
-from pymafsam.pretrained.sessions import Session
+from pymafsam.pretrained import networks
+from pymafsam.pretrained.networks import Runs
 
 ALL_MASKS = "/Reshape_9_output_0"
 ALL_SCORES = "/iou_prediction_head/layers.2/Gemm_output_0"
@@ -23,14 +23,8 @@ ALL_SCORES = "/iou_prediction_head/layers.2/Gemm_output_0"
 class MobileSam:
     """The two networks behind the ``Engine`` protocol of ``masks.sam``."""
 
-    def __init__(self, encoder: Path, decoder: Path, *, threads: int = 0):
-        """``threads`` as ONNX Runtime counts them; 0 leaves the choice to it."""
-        self._made = partial(MobileSam, encoder, decoder, threads=threads)
-        self._encoder = Session(encoder, threads=threads, shrink=True)
-        self._decoder = Session(opened(decoder), threads=threads)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return self._made, ()
+    def __init__(self, encoder: Runs, decoder: Runs):
+        self._encoder, self._decoder = encoder, decoder
 
     def encode(
         self, canvas: Float[np.ndarray, "1 3 1024 1024"]
@@ -98,13 +92,10 @@ def _drop_unused(graph: Any) -> None:
 
 def load(*, threads: int = 0) -> SamSegmenter:
     """The row ``mobilesam`` of the table of segmenters; fetches the networks on first use."""
-    from pymafsam.pretrained import catalogue
-
     return SamSegmenter(
         MobileSam(
-            catalogue.locate("mobilesam-encoder"),
-            catalogue.locate("mobilesam-decoder"),
-            threads=threads,
+            networks.opened("mobilesam-encoder", threads=threads, shrink=True),
+            networks.opened("mobilesam-decoder", threads=threads, cut=opened),
         ),
         source="mobilesam",
     )

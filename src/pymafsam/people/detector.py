@@ -14,7 +14,7 @@ from pymafsam.people.describe import Describer
 from pymafsam.people.litert import Network
 from pymafsam.people.movenet import MoveNet
 from pymafsam.people.solo import SoloDescriber
-from pymafsam.pretrained import catalogue
+from pymafsam.pretrained import catalogue, networks
 from pymafsam.records import Person, Pixels
 from pymafsam.registry import Table
 
@@ -133,7 +133,8 @@ def load_nanodet() -> Detector:
     """NanoDet's boxes."""
     from pymafsam.people.nanodet import NanoDet
 
-    return TwoSteps(NanoDet(catalogue.locate("nanodet")).find, load_describer())
+    nanodet = NanoDet(networks.opened("nanodet", threads=1))
+    return TwoSteps(nanodet.find, load_describer())
 
 
 def load_blazepose() -> Detector:
@@ -150,11 +151,12 @@ def load_fast() -> Detector:
     """NanoDet's boxes, one pass of MoveNet and one of the smaller landmark network."""
     from pymafsam.people.nanodet import NanoDet
 
-    keypoints = MoveNet(catalogue.locate("movenet"))
+    nanodet = NanoDet(networks.opened("nanodet", threads=1))
+    keypoints = MoveNet(networks.opened("movenet", threads=1))
     describer = Describer(
         keypoints, Network(catalogue.locate("blazepose-full")), thorough=False, mirrored=False
     )
-    return TwoSteps(NanoDet(catalogue.locate("nanodet")).find, describer)
+    return TwoSteps(nanodet.find, describer)
 
 
 def without_mirror_images(detector: Detector) -> Detector:
@@ -172,7 +174,7 @@ def load_describer() -> Describes:
     # A window and its mirror image are read at the same time.
     network = Network(catalogue.locate(name), at_once=2)
     try:
-        return Describer(MoveNet(catalogue.locate("movenet")), network)
+        return Describer(MoveNet(networks.opened("movenet", threads=1)), network)
     except MissingAsset:
         log.warning(
             "MoveNet cannot be had (npm); going on with BlazePose alone, whose keypoints are less "

@@ -7,7 +7,6 @@ rather than far; the points regressed from there say whose heatmap maxima are me
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -15,7 +14,7 @@ from jaxtyping import Float
 from pymafsam.geometry.affine import Window, cut
 from pymafsam.geometry.joints import COCO17, flip_permutation
 from pymafsam.people.ways import both_ways
-from pymafsam.pretrained.sessions import Session
+from pymafsam.pretrained.networks import Runs
 from pymafsam.records import Pixels
 
 SIZE = 256  # pixels of the window as the network sees it
@@ -72,8 +71,8 @@ class Heads:
 class MoveNet:
     """The network, ready to run."""
 
-    def __init__(self, path: Path, threads: int = 1):
-        self._session = Session(path, threads=threads)
+    def __init__(self, session: Runs):
+        self._session = session
 
     def __call__(self, seen: Pixels) -> Heads:
         """The heads of one window of 256 x 256 pixels (RGB)."""

@@ -5,13 +5,12 @@ Loss", 2020.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
 from pymafsam.geometry.boxes import nms
-from pymafsam.pretrained.sessions import Session
+from pymafsam.pretrained.networks import Runs
 from pymafsam.records import Person, Pixels
 
 SIDE = 416  # pixels of the network's square input
@@ -37,9 +36,9 @@ class NanoDetOptions:
 class NanoDet:
     """The network, ready to run."""
 
-    def __init__(self, path: Path, options: NanoDetOptions | None = None, threads: int = 1):
+    def __init__(self, session: Runs, options: NanoDetOptions | None = None):
         self.options = options or NanoDetOptions()
-        self._session = Session(path, threads=threads)
+        self._session = session
 
     def find(self, pixels: Pixels) -> list[Person]:
         """Everybody in the picture: boxes (picture pixels) and scores, the surest first."""

@@ -12,6 +12,7 @@ without; so that package is made one that cannot be imported.
 
 import os
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -58,27 +59,29 @@ class Session:
         threads: int = 0,
         providers: Sequence[str] = CPU,
         shrink: bool = False,
+        optimise: bool = True,
     ):
         """``threads`` 0 leaves their number to the runtime.
 
         The runtime's arena keeps its peak of memory for ever; ``shrink``: it gives it back after
         every run (to do without an arena costs a large network half its speed in page faults).
+        ``optimise`` False: the graph has been (``optimised``).
         Raises BadInput for what ONNX Runtime cannot read.
         """
-        self._made = partial(Session, model, threads=threads, providers=providers, shrink=shrink)
+        self._made = partial(
+            Session,
+            model,
+            threads=threads,
+            providers=providers,
+            shrink=shrink,
+            optimise=optimise,
+        )
         runtime = onnxruntime()
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
-        options.log_severity_level = 3  # errors come as exceptions; warnings are about spare parts
-        given = str(model) if isinstance(model, Path) else model
-        try:
-            self._session: Any = runtime.InferenceSession(given, options, providers=[*providers])
-        except Exception as error:  # onnxruntime's own errors share no base class
-            called = model if isinstance(model, Path) else "The network"
-            raise BadInput(
-                f"{called} is not a network that ONNX Runtime can read ({error}).\n"
-                "  It is damaged or of another kind: get it again (pymafsam fetch, or convert)."
-            ) from error
+        if not optimise:
+            options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        self._session: Any = _session(model, options, providers)
         self._run_options = runtime.RunOptions()
         if shrink:
             self._run_options.add_run_config_entry(SHRINKAGE, "cpu:0")
@@ -93,3 +96,31 @@ class Session:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return self._made, ()
+
+
+def optimised(model: Path | bytes) -> bytes:
+    """The graph as ONNX Runtime optimises it for this processor, in the runtime's own format.
+
+    Raises BadInput for what ONNX Runtime cannot read.
+    """
+    with tempfile.TemporaryDirectory(prefix="pymafsam-") as folder:
+        target = Path(folder) / "graph.ort"
+        options = onnxruntime().SessionOptions()
+        options.optimized_model_filepath = str(target)
+        options.add_session_config_entry("session.save_model_format", "ORT")
+        _session(model, options, CPU)
+        return target.read_bytes()
+
+
+def _session(model: Path | bytes, options: Any, providers: Sequence[str]) -> Any:
+    """The runtime's own session. Raises BadInput for what it cannot read."""
+    options.log_severity_level = 3  # errors come as exceptions; warnings are about spare parts
+    given = str(model) if isinstance(model, Path) else model
+    try:
+        return onnxruntime().InferenceSession(given, options, providers=[*providers])
+    except Exception as error:  # onnxruntime's own errors share no base class
+        called = model if isinstance(model, Path) else "The network"
+        raise BadInput(
+            f"{called} is not a network that ONNX Runtime can read ({error}).\n"
+            "  It is damaged or of another kind: get it again (pymafsam fetch, or convert)."
+        ) from error

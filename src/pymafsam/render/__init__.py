@@ -3,7 +3,7 @@
 from pymafsam.render.draw import colours_of, labelled, overlay, silhouette, silhouettes
 from pymafsam.render.marks import draw_box, draw_keypoints
 from pymafsam.render.masks import draw_masks
-from pymafsam.render.raster import Raster, rasterise
+from pymafsam.render.raster import Raster, prepare, rasterise
 from pymafsam.render.shade import Studio, vertex_normals
 from pymafsam.render.sheet import contact_sheet
 from pymafsam.render.side import side_view
@@ -18,6 +18,7 @@ __all__ = [
     "draw_masks",
     "labelled",
     "overlay",
+    "prepare",
     "rasterise",
     "side_view",
     "silhouette",

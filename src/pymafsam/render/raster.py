@@ -97,3 +97,8 @@ def _compiled() -> Draw:
         log.warning("numba cannot be used (%s); drawing with numpy, about 20 times slower", error)
         return reference.draw
     return draw
+
+
+def prepare() -> None:
+    """Load the engine now instead of with the first triangle; a thread may do it."""
+    _compiled()

@@ -1,0 +1,116 @@
+"""The catalogue's ONNX networks, open and quick about it.
+
+To optimise a graph takes ONNX Runtime five to ten times as long as to open one that has been. The
+optimised graph is kept in the cache under a name that says what it depends on: the network (by
+its pinned digest), the runtime's version, the processor. Opening goes on in a thread of its own
+while the caller imports and loads the rest.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from pymafsam.config import cache_folder
+from pymafsam.errors import BadInput
+from pymafsam.files import kept
+from pymafsam.pretrained import catalogue
+from pymafsam.pretrained.sessions import Session, optimised
+
+Cut = Callable[[Path], bytes]  # what of a file's graph is wanted
+
+
+@runtime_checkable
+class Runs(Protocol):
+    """What runs a network: a ``Session``, or one that is still being opened."""
+
+    def run(self, outputs: Sequence[str] | None, inputs: Mapping[str, Any]) -> list[np.ndarray]:
+        """The named outputs (None: all, in the file's order)."""
+        ...
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What the network calls its inputs."""
+        ...
+
+
+class Opening:
+    """A session that a thread is opening; whoever needs it first waits, and is told of errors.
+
+    Copies that were pickled (for another process) open the network again.
+    """
+
+    def __init__(self, make: Callable[[], Session]):
+        self._make = make
+        self._session: Session | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        try:
+            self._session = self._make()
+        except BaseException as error:  # told to whoever needs the session
+            self._error = error
+
+    def _opened(self) -> Session:
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        assert self._session is not None
+        return self._session
+
+    def run(self, outputs: Sequence[str] | None, inputs: Mapping[str, Any]) -> list[np.ndarray]:
+        """The named outputs (None: all, in the file's order)."""
+        return self._opened().run(outputs, inputs)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What the network calls its inputs."""
+        return self._opened().inputs
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Opening, (self._make,)
+
+
+def opened(name: str, *, threads: int = 0, shrink: bool = False, cut: Cut | None = None) -> Opening:
+    """The catalogue's network called ``name``, fetched on first use.
+
+    ``cut`` (a function of a module, so that it can be named) takes what is wanted from the file.
+    ``threads`` and ``shrink`` as a ``Session`` has them. Raises BadUsage for an unknown name,
+    MissingAsset for a network that cannot be had.
+    """
+    if not is_kept(name, cut):
+        catalogue.locate(name)
+    return Opening(partial(_open, name, threads, shrink, cut))
+
+
+def is_kept(name: str, cut: Cut | None = None) -> bool:
+    """Whether the network is here with its optimised graph (whose content is not looked at)."""
+    return _place(name, cut).is_file() and catalogue.is_cached(name)
+
+
+def _open(name: str, threads: int, shrink: bool, cut: Cut | None) -> Session:
+    place = _place(name, cut)
+    graph = kept.read(place)
+    if graph is not None:
+        try:
+            return Session(graph, threads=threads, shrink=shrink, optimise=False)
+        except BadInput:  # whole, and yet not to be read: made again
+            place.unlink(missing_ok=True)
+    path = catalogue.locate(name)
+    graph = optimised(path if cut is None else cut(path))
+    kept.write(place, graph)
+    return Session(graph, threads=threads, shrink=shrink, optimise=False)
+
+
+def _place(name: str, cut: Cut | None) -> Path:
+    asset = catalogue.find(name)
+    taken = "" if cut is None else f"{cut.__module__}.{cut.__qualname__}"
+    pinned = asset.sha256 or asset.digest or ""
+    key = kept.key(pinned, taken, metadata.version("onnxruntime"))
+    return cache_folder() / "optimised" / f"{name}-{key}.ort"

@@ -1,0 +1,81 @@
+"""Networks are opened from the graph that was optimised here before, and give the same bits."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from pymafsam.errors import MissingAsset
+from pymafsam.files import kept
+from pymafsam.people.nanodet import NanoDet
+from pymafsam.pretrained import catalogue, networks
+from pymafsam.pretrained.sessions import Session
+
+
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    """Where optimised graphs go; the networks themselves stay where they are."""
+    try:
+        catalogue.locate("nanodet")
+    except MissingAsset as error:
+        pytest.skip(f"the network cannot be had: {error}")
+    monkeypatch.setattr(networks, "cache_folder", lambda: tmp_path)
+    return tmp_path / "optimised"
+
+
+def found(session):
+    """Everything NanoDet says of one picture."""
+    pixels = np.random.default_rng(0).integers(0, 255, (90, 120, 3), np.uint8)
+    boxes, scores = NanoDet(session).candidates(pixels)
+    (first, *_) = session.run(None, {session.inputs[0]: np.ones((1, 3, 416, 416), np.float32)})
+    return boxes, scores, first
+
+
+def test_a_kept_graph_gives_the_bits_of_the_file_it_was_made_of(folder):
+    plain = found(Session(catalogue.locate("nanodet"), threads=1))
+    made = found(networks.opened("nanodet", threads=1))
+    assert [path.suffix for path in folder.iterdir()] == [".ort"]
+    again = found(networks.opened("nanodet", threads=1))
+    for one, two, three in zip(plain, made, again, strict=True):
+        np.testing.assert_array_equal(one, two)
+        np.testing.assert_array_equal(one, three)
+
+
+def test_a_kept_graph_is_used_without_reading_the_network_again(folder, monkeypatch):
+    networks.opened("nanodet", threads=1).run(None, picture())
+    monkeypatch.setattr(catalogue, "locate", lambda name: pytest.fail("it was read again"))
+    networks.opened("nanodet", threads=1).run(None, picture())
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[:1000], lambda b: b[:-1] + bytes([b[-1] ^ 1]), lambda b: b""]
+)
+def test_a_damaged_graph_is_made_again(folder, damage):
+    networks.opened("nanodet", threads=1).run(None, picture())
+    (path,) = folder.iterdir()
+    path.write_bytes(damage(path.read_bytes()))
+    assert kept.read(path) is None
+    networks.opened("nanodet", threads=1).run(None, picture())
+    assert kept.read(path)
+
+
+def test_what_goes_wrong_in_the_thread_is_told_to_who_waits():
+    def broken():
+        raise MissingAsset("not here")
+
+    with pytest.raises(MissingAsset, match="not here"):
+        networks.Opening(broken).run(None, {})
+
+
+def test_a_pickled_opening_opens_the_network_again(folder):
+    here = networks.opened("nanodet", threads=1)
+    pickled = pickle.dumps(here)
+    assert len(pickled) < 1000
+    (one, *_), (other, *_) = (
+        session.run(None, picture()) for session in (here, pickle.loads(pickled))
+    )
+    np.testing.assert_array_equal(one, other)
+
+
+def picture():
+    return {"input_1": np.zeros((1, 3, 416, 416), np.float32)}
