@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pymafsam.cli.live import Screen
+from pymafsam.cli.main import find_verb
 from pymafsam.fitting.causal import Calmer
 from pymafsam.geometry import rotation
 from pymafsam.records import Body, Mesh, Person, Pose
@@ -78,3 +79,8 @@ def test_the_page_shows_the_newest_picture():
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def test_to_reconstruct_a_camera_is_to_do_so_live():
+    assert find_verb(["reconstruct", "--camera", "0"]) == ("live", ["--camera", "0"])
+    assert find_verb(["reconstruct", "a.jpg"]) == ("reconstruct", ["a.jpg"])

@@ -107,6 +107,8 @@ def group_of(word: str) -> dict[str, Verb]:
 
 def find_verb(words: Sequence[str]) -> tuple[str, Sequence[str]]:
     """Split the command line into the verb's name (one or two words) and its arguments."""
+    if words[0] == "reconstruct" and any(word.split("=")[0] == "--camera" for word in words):
+        return "live", words[1:]  # a camera has no files, and nothing is saved of it unless asked
     for count in (2, 1):
         name = " ".join(words[:count])
         if len(words) >= count and name in VERBS:

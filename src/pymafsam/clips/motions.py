@@ -19,6 +19,7 @@ from pymafsam.records import Camera, Motion, Person
 
 BRIDGED = 1.0  # seconds
 SURE = 0.2  # keypoint score below which a look is no evidence for a pose
+CERTAIN = 0.6  # confidence of a keypoint that a box is to hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,7 @@ class Studio:
         else:
             part = lambda low, high: self._begin(run, low, high)  # noqa: E731
             states = [state for state, _ in fit.solve(part, len(frames), shape)]
-        boxes = np.stack([self.shelf.look(f).sightings[r].person.box for f, r in _pairs(run)])
+        boxes = np.stack([_box(self.shelf.look(f).sightings[r].person) for f, r in _pairs(run)])
         seen = np.zeros(len(frames), bool)
         seen[run.frames - first] = True
         between = lambda values: np.interp(frames, run.frames, values)  # noqa: E731
@@ -124,6 +125,16 @@ class Studio:
 
 def _pairs(run: Course) -> Iterator[tuple[int, int]]:
     yield from zip(run.frames.tolist(), run.rows.tolist(), strict=True)
+
+
+def _box(person: Person) -> Float[np.ndarray, "4"]:
+    """The box with all that was surely seen of the person: finders cut outstretched arms off."""
+    box = person.box.astype(np.float64)
+    if person.keypoints is None:
+        return box
+    points = person.keypoints[person.keypoints[:, 2] > CERTAIN, :2].astype(np.float64)
+    low, high = np.vstack([points, box[:2]]).min(axis=0), np.vstack([points, box[2:]]).max(axis=0)
+    return np.concatenate([low, high])
 
 
 def _evidence(person: Person | None) -> Person | None:
