@@ -23,15 +23,15 @@ LEGS = ("left_knee", "right_knee", "left_ankle", "right_ankle")
 ARMS = ("left_elbow", "right_elbow", "left_wrist", "right_wrist")
 
 COEFFICIENTS: Mapping[str, float] = {
-    "constant": -1.826,
-    "face": 0.925,
-    "torso": 0.970,
-    "arms": 0.890,
-    "legs": 0.282,
-    "presence": 0.216,
-    "explained": 0.982,
-    "box_overlap": 1.411,
-    "side": 0.203,
+    "constant": -2.163,
+    "face": 0.882,
+    "torso": 1.203,
+    "arms": 0.255,
+    "legs": -0.154,
+    "presence": 0.429,
+    "explained": 1.323,
+    "box_overlap": 2.210,
+    "side": 0.248,
 }
 FEATURES: tuple[str, ...] = tuple(COEFFICIENTS)
 

@@ -41,24 +41,24 @@ class Sharing:
 
 SHARING = Sharing(
     by_kind=(
-        (-0.775, -0.712, 0.216),
-        (-0.229, -0.189, 0.495),
-        (-0.024, -0.268, 0.183),
-        (-0.199, -0.412, 0.605),
-        (-0.560, -0.100, 0.352),
-        (-0.576, -0.405, 0.478),
-        (-0.524, -0.409, 0.291),
+        (-0.472, -0.214, 0.037),
+        (0.100, -0.182, 0.379),
+        (-0.264, -0.605, 0.469),
+        (-0.320, -0.660, 0.918),
+        (-0.124, -0.087, 0.384),
+        (-0.094, -0.604, 0.378),
+        (-0.181, -0.608, 0.170),
     ),
-    overall=(0.327, 0.553, -0.170, -0.397),
-    soft=0.778,
-    sharp=1.578,
+    overall=(0.255, 0.663, -0.258, -0.506),
+    soft=0.914,
+    sharp=1.775,
 )
 
 # Logistic models of a point being right (see ``features``): a constant for each kind, the logit of
 # BlazePose's confidence, the logarithm of the size; and what only two networks can say: the logit
 # of MoveNet's confidence, how near the two points are, how alike the answers are altogether.
-MERGED = (-1.633, 0.213, 0.261, 0.072, 0.376, 0.099, 0.124, 0.595, -0.124, 0.723, 0.892, 0.065)
-ALONE = (-2.708, 0.170, -0.000, -0.404, 0.434, -0.098, -0.277, 1.519, -0.087)
+MERGED = (-1.492, 0.437, 0.437, 0.175, 0.523, 0.259, 0.231, 0.695, -0.114, 0.701, 0.820, 0.087)
+ALONE = (-2.561, 0.405, 0.246, -0.179, 0.595, 0.130, -0.057, 1.553, -0.156)
 
 # The keypoint of COCO's that each other one of BlazePose's is believed like.
 LIKE: Mapping[str, str] = {
