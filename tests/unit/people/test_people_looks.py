@@ -122,7 +122,8 @@ def test_a_second_look_that_strays_from_the_box_is_not_believed():
     person = described(network)
     assert network.runs == 3  # the first look, the second and its mirror image
     assert person.presence == pytest.approx(0.8)
-    assert person.keypoint_score == pytest.approx(0.95, abs=0.01)
+    assert person.keypoint_score is not None
+    assert person.keypoint_score > 0.9
 
 
 def test_a_second_look_that_agrees_is_taken():
