@@ -182,3 +182,17 @@ def test_groups_of_parts_are_the_same_on_both_kinds_of_parts():
     assert len(dense.COARSE_OF_DENSEPOSE) == len(dense.COARSE_OF_JOINTS) == 25
     for groups in (dense.COARSE_OF_DENSEPOSE, dense.COARSE_OF_JOINTS):
         assert set(groups) == set(range(15))
+
+
+@pytest.mark.parametrize("scale", [-30.0, -0.01, 0.0, 0.01, 0.9])
+def test_a_scale_below_zero_is_pulled_back_and_never_overflows(scale, targets):
+    """Above 0 the term is the reference's; below, its tangent at 0."""
+    camera = torch.zeros(len(targets), 3)
+    camera[:, 0] = scale
+    camera.requires_grad_()
+    found = losses.camera_loss(camera, losses.Counts.of(targets))
+    found.backward()
+    wanted = np.exp(-20 * scale) if scale >= 0 else 1 - 20 * scale
+    assert found.item() == pytest.approx(wanted, rel=1e-5)
+    assert (camera.grad[:, 0] < 0).all()
+    assert camera.grad.abs().max() <= 20 / len(targets) + 1e-4

@@ -136,8 +136,14 @@ def known_only(
 
 
 def camera_loss(camera: Float[Tensor, "batch 3"], counts: Counts) -> Tensor:
-    """Keeps the scale positive: (exp(-10 s))^2."""
-    return (torch.exp(-CAMERA_STEEPNESS * camera[:, 0]) ** 2).sum() / counts.people
+    """Keeps the scale positive: (exp(-10 s))^2, and its tangent where s is below 0.
+
+    There the reference goes on exponentially. A young network's scale may jump below for one
+    person; that one would then outweigh everybody by many orders, or overflow, step after step.
+    """
+    steep = -CAMERA_STEEPNESS * camera[:, 0]
+    above = torch.exp(steep.clamp(max=0)) ** 2
+    return (above + 2 * steep.clamp(min=0)).sum() / counts.people
 
 
 def mask_loss(
