@@ -143,7 +143,7 @@ def camera_loss(camera: Float[Tensor, "batch 3"], counts: Counts) -> Tensor:
     """
     steep = -CAMERA_STEEPNESS * camera[:, 0]
     above = torch.exp(steep.clamp(max=0)) ** 2
-    return (above + 2 * steep.clamp(min=0)).sum() / counts.people
+    return torch.where(steep >= 0, 1 + 2 * steep, above).sum() / counts.people
 
 
 def mask_loss(
