@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pymafsam.files.frames import from_array, read
     from pymafsam.pipeline import Reconstructor, save
     from pymafsam.records import Body, Camera, Frame, Mask, Person, Prompt, Scene
+    from pymafsam.viewer.notebook import show
 
 __version__ = VERSION
 
@@ -37,11 +38,13 @@ __all__ = [
     "from_array",
     "read",
     "save",
+    "show",
 ]
 
 _HOMES = {
     "files.frames": ("from_array", "read"),
     "pipeline": ("Reconstructor", "save"),
+    "viewer.notebook": ("show",),
     "records": ("Body", "Camera", "Frame", "Mask", "Person", "Prompt", "Scene"),
 }
 

@@ -11,5 +11,5 @@ def test_every_public_name_can_be_had():
 def test_the_public_names_are_these():
     assert sorted(pymafsam.__all__) == sorted(
         "Body Camera Frame Mask Person Prompt PymafsamError Reconstructor Scene from_array read "
-        "save".split()
+        "save show".split()
     )

@@ -171,6 +171,7 @@ def test_of_two_windows_the_second_is_told_what_the_first_has_said(served):
     [
         ({"revision": 0, "rows": [{"box": [5, 5, 1, 1]}]}, "holds nothing"),
         ({"revision": 0, "rows": [{"pins": {"tail": [1, 1]}}]}, "tail"),
+        ({"revision": 0, "rows": [{"mask": "/etc/passwd"}]}, "not named"),
         ({"revision": 0}, "rows"),
         ({"rows": []}, "revision"),
         ([], "object"),

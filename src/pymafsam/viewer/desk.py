@@ -6,11 +6,12 @@ from the prompts as the file has them: whatever is shown here can be had again, 
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pymafsam.errors import BadInput
 from pymafsam.masks.prompts import from_json, to_json
 from pymafsam.records import Frame, Prompt, Scene
 from pymafsam.viewer.book import Book, Page, Rows
@@ -47,6 +48,7 @@ class Desk:
         Nothing is kept of prompts that make no sense (BadInput), nor of those based on another
         revision than the last (Outdated).
         """
+        self._refuse_files(frame, rows)
         rows = [to_json(prompt) for prompt in self._prompts(frame, rows)]
         scene = self.scene(frame, rows)
         return self.book.change(frame.name, revision, rows), scene
@@ -80,12 +82,24 @@ class Desk:
             self._reconstruct = self.load()
         return self._reconstruct(frame, prompts)
 
+    def _refuse_files(self, frame: Frame, rows: Rows) -> None:
+        """A browser may name the mask files that the prompts file names, and no others."""
+        known = [_mask_file(row) for row in self.book.page(frame.name).rows or []]
+        for row in rows:
+            if (name := _mask_file(row)) is not None and name not in known:
+                raise BadInput(f"The mask {name} is not named in {self.book.path}.")
+
     def _prompts(self, frame: Frame, rows: Rows) -> list[Prompt]:
         folder: Path = self.book.path.parent
         return [
             from_json(row, frame.size, f"Person {k + 1} of {frame.name}", folder)
             for k, row in enumerate(rows)
         ]
+
+
+def _mask_file(row: Any) -> str | None:
+    mask = row.get("mask") if isinstance(row, Mapping) else None
+    return mask if isinstance(mask, str) else None
 
 
 def rows_of(scene: Scene) -> list[dict[str, Any]]:
