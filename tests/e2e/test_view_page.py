@@ -236,8 +236,9 @@ def test_two_windows_are_kept_apart_and_one_may_leave(address, opened, gallery):
     settle(second)
     assert "another window" in second.locator("#note").inner_text()
     first.close()
-    second.mouse.click(*at(second, 50, 90))
     settle(second)
+    second.mouse.click(*at(second, 50, 90))
+    second.wait_for_function("pymafsam.state.desk.rows[0].clicks.length === 2")
     (one, _) = read_file(gallery.desk.book.path).prompts("one.jpg", SIZE)
     assert len(one.clicks) == 2
 

@@ -204,14 +204,14 @@
   // Take down what hung there, and hang a photograph with its figures.
   function hang(next, figures, keep) {
     const view = keep && through ? { zoom: through.zoom, moved: through.moved } : null;
-    if (photograph) space.remove(photograph.group);
-    for (const figure of state.figures) {
-      space.remove(figure.group);
-      Figures.dispose(figure);
-    }
+    const before = photograph ? [photograph, ...state.figures] : [];
     photograph = next;
     through = Object.assign(new Picture.Through(photograph), view);
+    for (const one of before) space.remove(one.group);
     space.add(photograph.group, ...figures.map((figure) => figure.group));
+    // What hung there goes last: its shaders serve what hangs now.
+    renderer.compile(space, through.camera);
+    before.forEach(Figures.dispose);
   }
 
   function depthOf(person) {

@@ -87,10 +87,13 @@ const Figures = (() => {
     return document.people.map((person) => new kind(person, document));
   }
 
-  function dispose(figure) {
-    figure.group.traverse((part) => {
+  function dispose(hung) {
+    hung.group.traverse((part) => {
       if (part.geometry) part.geometry.dispose();
-      if (part.material) part.material.dispose();
+      if (part.material) {
+        if (part.material.map) part.material.map.dispose();
+        part.material.dispose();
+      }
     });
   }
 
