@@ -68,3 +68,29 @@ def test_other_json_is_no_result(run, tmp_path):
     code, out, err = run("export", tmp_path, "--out", tmp_path / "out")
     assert code != 0
     assert "no results" in out + err
+
+
+def test_results_are_carried_to_another_body_and_the_distance_is_told(run, results, tmp_path):
+    from dataclasses import replace
+
+    from pymafsam.body import embedded
+
+    model = body.load("anny24")
+    taller = model.shape_dirs @ np.full(10, 0.3, np.float32)
+    joints = model.joints_template + model.joints_dirs @ np.full(10, 0.3, np.float32)
+    other = replace(model, name="other", template=model.template + taller, joints_template=joints)
+    np.savez(tmp_path / "other.npz", **embedded.to_arrays(other, "a test"))
+    code, out, err = run(
+        "export",
+        results / "two.json",
+        "--body",
+        tmp_path / "other.npz",
+        "--to",
+        "ply",
+        "--out",
+        tmp_path / "out",
+    )
+    assert code == 0, out + err
+    assert "mm from the surface as it was" in out
+    away = float(out.split(" mm from")[0].split()[-1])
+    assert away < 10

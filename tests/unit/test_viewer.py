@@ -194,10 +194,12 @@ def test_every_download_is_a_file(served):
     _, text = ask(served)
     content = text.split(b'id="content">')[1].split(b"</script>")[0]
     names = json.loads(content)["downloads"]["picture"]
-    for name in set(names) - {"result-picture", "result-side"}:  # these take long to draw
+    slow, of_smpl = {"result-picture", "result-side"}, {"amass"}
+    for name in set(names) - slow - of_smpl:
         status, file = ask(f"{served}/exhibits/1/downloads/{name}")
         assert status == 200, file
     assert ask(f"{served}/exhibits/1/downloads/fbx")[0] == 400
+    assert "SMPL" in ask(f"{served}/exhibits/1/downloads/amass")[1]["error"]
     assert "nobody" in ask(f"{served}/exhibits/0/downloads/glb")[1]["error"]
 
 
@@ -276,3 +278,27 @@ def test_a_remembering_detector_says_the_same_and_looks_once():
     assert behind.looked == 2
     detector.describe(pixels + np.uint8(1), [one])
     assert behind.looked == 3
+
+
+def test_a_remembering_decoder_says_the_same_and_decodes_once():
+    from pymafsam.viewer.remembering import RememberedEngine
+
+    class Counting:
+        decoded = 0
+
+        def encode(self, canvas):
+            return canvas
+
+        def decode(self, embedding, points, labels, previous):
+            self.decoded += 1
+            return np.full((4, 256, 256), points[0, 0], np.float32), np.zeros(4)
+
+    behind = Counting()
+    engine = RememberedEngine(behind)
+    embedding, labels = np.zeros((1, 2)), np.ones(1)
+    for x in (1.0, 2.0, 1.0):
+        logits, _ = engine.decode(embedding, np.array([[x, 0.0]]), labels, None)
+        assert logits[0, 0, 0] == x
+    assert behind.decoded == 2
+    engine.decode(embedding, np.array([[1.0, 0.0]]), labels, np.zeros((256, 256)))
+    assert behind.decoded == 3

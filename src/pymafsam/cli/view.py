@@ -96,11 +96,10 @@ class View(Flow):
 
     def reconstruct(self) -> "Reconstruct":
         """What reconstructs, with its networks, when the first picture needs it."""
-        from pymafsam.viewer.remembering import Remembered
+        from pymafsam.viewer.remembering import remembering
 
         people = self.load()
-        observer = replace(people.observer, detector=Remembered(people.observer.detector))
-        people = replace(people, observer=observer)
+        people = replace(people, observer=remembering(people.observer))
 
         def scene(frame: "Frame", prompts: "Sequence[Prompt] | None") -> "Scene":
             return people.scene(frame, prompts=prompts)

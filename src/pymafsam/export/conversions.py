@@ -14,6 +14,7 @@ from pymafsam.export import amass, bvh, ply, results, rigs, sequence, skinned, t
 from pymafsam.export.kinds import kind_of
 from pymafsam.files import made
 from pymafsam.files.atomic import writing
+from pymafsam.files.json import read as read_json
 from pymafsam.records import Scene, SequenceScene
 from pymafsam.registry import Table
 
@@ -65,6 +66,13 @@ class Conversion:
 
     plan: Callable[[Saved], Iterable[Planned]]
     is_ours: Callable[[Path], bool] = lambda path: False
+
+
+def body_of(path: Path) -> str:
+    """The name of the body that a result was made with. Raises BadInput for what is none."""
+    if path.suffix != ".npz" and kind_of(path) != "clip":
+        return read_json(path).at("body").text()
+    return sequence.load(path.with_suffix(".npz")).body_name
 
 
 def load(path: Path, model: BodyModel) -> Saved:

@@ -7,12 +7,12 @@ least squares over pose, shape and place; what remains between corresponding poi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from pymafsam.body import BodyModel, skin
+from pymafsam.body import BodyModel, place, skin
 from pymafsam.body.surface import farthest_points
 from pymafsam.errors import BadInput
 from pymafsam.fitting.chain import (
@@ -26,7 +26,8 @@ from pymafsam.fitting.chain import (
 )
 from pymafsam.fitting.objective import Normal, gather
 from pymafsam.fitting.solver import minimise
-from pymafsam.records import Pose
+from pymafsam.geometry import rotation
+from pymafsam.records import Pose, Scene, SequenceScene
 from pymafsam.render import vertex_normals
 
 POINTS = 800
@@ -53,7 +54,7 @@ class Correspondence:
     @staticmethod
     def of(source: BodyModel, target: BodyModel, count: int = POINTS) -> "Correspondence":
         """By the rest shapes of the two. Raises BadInput for bodies with other joints."""
-        from scipy.spatial import cKDTree
+        from scipy.spatial import KDTree
 
         if not np.array_equal(source.parents, target.parents):
             raise BadInput(
@@ -62,7 +63,7 @@ class Correspondence:
         laid = laid_on(source, target)
         chosen = farthest_points(laid, count)
         features = _features(target.template, target.faces)
-        _, nearest = cKDTree(features).query(_features(laid, source.faces)[chosen])
+        _, nearest = KDTree(features).query(_features(laid, source.faces)[chosen])
         corners, weights = _in_triangles(laid[chosen], np.asarray(nearest), target)
         return Correspondence(source=chosen, corners=corners, weights=weights)
 
@@ -98,8 +99,8 @@ class Carrier:
         """The same surfaces on the other body; one shape for all of them (one person)."""
         goals = np.stack(
             [
-                skin(self.source, pose, vertices=self.same.source).vertices + place
-                for pose, place in zip(poses, translations, strict=True)
+                skin(self.source, pose, vertices=self.same.source).vertices + where
+                for pose, where in zip(poses, translations, strict=True)
             ]
         ).astype(np.float64)
         first = self._start(poses, translations)
@@ -140,11 +141,49 @@ class Carrier:
             for turns in state.rotations
         ]
         reached = [
-            self.same.places(skin(self.target, pose).vertices) + place
-            for pose, place in zip(poses, state.translation, strict=True)
+            self.same.places(skin(self.target, pose).vertices) + where
+            for pose, where in zip(poses, state.translation, strict=True)
         ]
         away = np.linalg.norm(np.stack(reached) - goals, axis=2).mean(axis=1)
         return Carried(poses=tuple(poses), translations=state.translation, away=away)
+
+
+def carried(scene: Scene | SequenceScene, carrier: Carrier) -> tuple[Scene | SequenceScene, float]:
+    """Everybody of a scene on the other body, and how far surfaces are from where they were.
+
+    The distance is the mean over people and frames, metres; 0 where nobody is.
+    """
+    if isinstance(scene, Scene):
+        return _picture(scene, carrier)
+    return _clip(scene, carrier)
+
+
+def _picture(scene: Scene, carrier: Carrier) -> tuple[Scene, float]:
+    new, bodies, away = carrier.target, [], []
+    for body in scene.bodies:
+        found = carrier([body.pose], body.translation[None])
+        (pose,), (where,) = found.poses, found.translations
+        bodies.append(place(new, pose, where, scene.camera, body.person, body.score, body.mask))
+        away.append(found.away.mean())
+    changed = replace(scene, bodies=tuple(bodies), body_name=new.name, faces=new.faces)
+    return changed, float(np.mean(away)) if away else 0.0
+
+
+def _clip(scene: SequenceScene, carrier: Carrier) -> tuple[SequenceScene, float]:
+    new, motions, away = carrier.target, [], []
+    for motion in scene.motions:
+        poses = [motion.pose(row) for row in range(len(motion.frames))]
+        found = carrier(poses, motion.translation)
+        changed = replace(
+            motion,
+            rotations=np.stack([pose.rotations for pose in found.poses]),
+            betas=np.stack([pose.betas for pose in found.poses]),
+            translation=found.translations,
+        )
+        motions.append(changed)
+        away.append(found.away.mean())
+    whole = replace(scene, motions=tuple(motions), body_name=new.name, faces=new.faces)
+    return whole, float(np.mean(away)) if away else 0.0
 
 
 class _Problem:
@@ -173,8 +212,6 @@ class _Problem:
         return gather(slope, residual).plus(self._usual(posed, state))
 
     def _usual(self, posed: Posed, state: State) -> Normal:
-        from pymafsam.geometry import rotation
-
         poses, free = len(state.betas), len(self.skeleton.free)
         turned = rotation.to_axis_angle(
             state.rotations @ self.first.rotations.transpose(0, 1, 3, 2)
@@ -219,8 +256,6 @@ def _onto(
     lengths = np.linalg.norm(one), np.linalg.norm(other)
     if min(lengths) < 1e-6:
         return np.eye(3)
-    from pymafsam.geometry import rotation
-
     axis = np.cross(one, other) / (lengths[0] * lengths[1])
     sine = float(np.linalg.norm(axis))
     angle = float(np.arcsin(min(sine, 1.0)))
@@ -246,11 +281,11 @@ def _in_triangles(
     for face, row in enumerate(body.faces.tolist()):
         for corner in row:
             around[corner].append(face)
-    for place, vertex in zip(places, nearest.tolist(), strict=True):
+    for point, vertex in zip(places, nearest.tolist(), strict=True):
         faces = body.faces[around[vertex]]
-        shares = np.stack([_barycentric(place, vertices[face]) for face in faces])
+        shares = np.stack([_barycentric(point, vertices[face]) for face in faces])
         reached = np.einsum("fc,fcd->fd", shares, vertices[faces])
-        best = int(np.argmin(np.linalg.norm(reached - place, axis=1)))
+        best = int(np.argmin(np.linalg.norm(reached - point, axis=1)))
         corners.append(faces[best])
         weights.append(shares[best])
     return np.stack(corners).astype(np.int64), np.stack(weights)
