@@ -66,8 +66,11 @@ class Reconstructor:
         seed: int = 0,
         focal: float | None = None,
         minimum_score: float = 0.4,
+        threads: int = 0,
     ) -> "Reconstructor":
         """Look up every part by name; fetches missing networks.
+
+        ``threads`` of the large networks, 0 for as many as there are cores.
 
         Raises BadUsage for an unknown name or a senseless focal length, MissingAsset for what
         cannot be had.
@@ -80,13 +83,18 @@ class Reconstructor:
         # First what threads open while the rest is imported and read.
         observer = Observer(
             detector=people.load(detector),
-            segmenter=load_segmenter(segmenter),
+            segmenter=load_segmenter(segmenter, threads=threads),
             focal=focal,
             minimum_score=minimum_score,
         )
         model = bodies.load(body)
         options = EstimatorOptions(
-            weights=weights, points=points, device=device, batch=batch, seed=seed
+            weights=weights,
+            points=points,
+            device=device,
+            batch=batch,
+            seed=seed,
+            threads=threads,
         )
         estimator = load_estimator(model, options, refine=refine)
         return cls(model=model, observer=observer, estimator=estimator)
@@ -168,14 +176,53 @@ class Reconstructor:
         )
 
 
-def load_segmenter(name: str) -> Segmenter:
+def scenes(
+    reconstructor: Reconstructor, requests: Iterable[Request]
+) -> Iterator[tuple[Request, Scene | Exception]]:
+    """What ``Reconstructor.run`` gives, also where it breaks down.
+
+    Pictures go through a network together: when something unforeseen happens to a batch, its
+    pictures are tried one by one, and the rest goes on.
+    """
+    under_way: deque[Request] = deque()
+
+    def taken() -> Iterator[Request]:
+        for request in requests:
+            under_way.append(request)
+            yield request
+
+    more = True
+    while more:
+        try:
+            for request, scene in reconstructor.run(taken()):
+                under_way.popleft()
+                yield request, scene
+            more = False
+        except Exception as error:
+            yield from _one_by_one(reconstructor, under_way, error)
+            under_way.clear()
+
+
+def _one_by_one(
+    reconstructor: Reconstructor, requests: Iterable[Request], error: Exception
+) -> Iterator[tuple[Request, Scene | Exception]]:
+    for request in requests:
+        try:
+            ((_, scene),) = reconstructor.run([request])
+        except Exception as alone:
+            yield request, alone
+        else:
+            yield request, scene
+
+
+def load_segmenter(name: str, *, threads: int = 0) -> Segmenter:
     """The segmenter of that name; ``auto`` is MobileSAM, or the detector's masks without it."""
     from pymafsam import masks
 
     if name != "auto":
-        return masks.load_segmenter(name)
+        return masks.load_segmenter(name, threads=threads)
     try:
-        return masks.load_segmenter("mobilesam")
+        return masks.load_segmenter("mobilesam", threads=threads)
     except MissingAsset as error:
         log.warning("The detector's own masks are used, because MobileSAM is missing: %s", error)
         return masks.load_segmenter("detector")

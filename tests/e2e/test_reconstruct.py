@@ -200,3 +200,16 @@ def test_from_python_as_the_documentation_says(photograph, tmp_path):
         pymafsam.save(scene, tmp_path / "out", formats=("picture", "obj"))
         assert len(scene.bodies) == 1
     assert sorted(os.listdir(tmp_path / "out")) == ["tennis.obj", "tennis_overlay.jpg"]
+
+
+def test_two_workers_leave_what_one_leaves_to_the_byte(results, holiday, tmp_path):
+    """Also the masks, although each worker's networks have fewer threads."""
+    command = [sys.executable, "-m", "pymafsam.cli", "reconstruct", str(holiday)]
+    command += ["--out", str(tmp_path), "--workers", "2"]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert finished.returncode == 1, finished.stderr
+    assert finished.stderr == results[1].stderr
+    files = {p.relative_to(results[0]) for p in results[0].rglob("*") if p.is_file()}
+    assert {p.relative_to(tmp_path) for p in tmp_path.rglob("*") if p.is_file()} == files
+    for name in files:
+        assert (tmp_path / name).read_bytes() == (results[0] / name).read_bytes(), name

@@ -30,7 +30,9 @@ UpToDate = Callable[[str, str, "Origin"], bool]
 
 LOG = "pymafsam-debug.log"
 # What changes nothing in a result, or is told apart by the input itself.
-NO_MATTER = frozenset("paths out save skip_existing debug batch threads redo lspet index".split())
+NO_MATTER = frozenset(
+    "paths out save skip_existing debug batch threads workers redo lspet index".split()
+)
 
 
 @dataclass(kw_only=True)
@@ -137,16 +139,17 @@ class Run:
             with self.attempt(source.name):
                 stem = self.stems[source.name]
                 origin = made.origin(source.path, self.recipe)
-                if not source.is_video and self._passes(up_to_date, stem, source.name, origin):
+                if not source.is_video and self.passes(up_to_date, stem, source.name, origin):
                     continue
                 for frame in frames.read_source(source):
                     # Frames of a video: <the video's stem>/<6 digits>.
                     name = f"{stem}/{PurePosixPath(frame.name).name}" if source.is_video else stem
                     is_new = not source.is_video
-                    if is_new or not self._passes(up_to_date, name, frame.name, origin):
+                    if is_new or not self.passes(up_to_date, name, frame.name, origin):
                         yield frame, name, origin
 
-    def _passes(self, up_to_date: UpToDate, name: str, picture: str, origin: "Origin") -> bool:
+    def passes(self, up_to_date: UpToDate, name: str, picture: str, origin: "Origin") -> bool:
+        """Whether a picture need not be done again (--skip-existing); counts it."""
         if not (self.options.skip_existing and up_to_date(name, picture, origin)):
             return False
         self.passed_over += 1

@@ -29,6 +29,7 @@ VERBS: dict[str, Verb] = {
     "reconstruct": Verb(
         "pymafsam.cli.reconstruct:Reconstruct", "pictures, folders, videos -> meshes and pictures"
     ),
+    "batch": Verb("pymafsam.cli.batch:Batch", "any number of pictures -> shards; many machines"),
     "live": Verb("pymafsam.cli.live:Live", "a camera's people on a page, as they move"),
     "mask save": Verb(
         "pymafsam.cli.mask_save:MaskSave", "masks of people, from every kind of prompt"

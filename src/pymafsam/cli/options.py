@@ -45,7 +45,7 @@ class Flow:
     min_score: float = 0.4
     """People the detector is less sure of (0 to 1) are passed over."""
 
-    def load(self) -> "Reconstructor":
+    def load(self, threads: int = 0) -> "Reconstructor":
         """The reconstructor these options describe; networks are fetched with a progress bar."""
         from pymafsam.pipeline import Reconstructor
 
@@ -62,6 +62,7 @@ class Flow:
                 seed=self.seed,
                 focal=self.focal,
                 minimum_score=self.min_score,
+                threads=threads,
             )
 
 

@@ -1,8 +1,7 @@
 """``reconstruct``: pictures, folders and videos in, meshes and pictures out."""
 
 import sys
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,6 +17,7 @@ from pymafsam.files import made
 from pymafsam.records import Mask
 
 if TYPE_CHECKING:
+    from pymafsam.cli.sharing import Picture
     from pymafsam.files.frames import Source
     from pymafsam.masks.folder import MaskFolder
     from pymafsam.masks.prompts import GivenPrompts
@@ -62,6 +62,8 @@ class Reconstruct(Inputs, Flow):
     """Look at people in every so manieth frame of a video only; in between bodies are fitted."""
     mask_every: float = 1.0
     """Seconds from mask to mask in a video; 0: in every frame that is looked at."""
+    workers: int = 1
+    """Processes that share the pictures (not the frames of videos) among them."""
 
     def run(self) -> int:
         from pymafsam import export
@@ -80,9 +82,7 @@ class Reconstruct(Inputs, Flow):
         run.prepare()
         said = Said(options=self, names=run.names)
         said.read()
-        reconstructor = self.load()
-        export.prepare(formats)
-        return Job(run=run, said=said, formats=formats).reconstruct(reconstructor)
+        return Job(run=run, said=said, formats=formats).reconstruct()
 
 
 @dataclass(kw_only=True)
@@ -160,9 +160,29 @@ class Job:
     origins: dict[str, "Origin"] = field(default_factory=dict)
     empty: list[str] = field(default_factory=list)
 
-    def reconstruct(self, reconstructor: "Reconstructor") -> int:
+    def reconstruct(self) -> int:
         """Everything that can be read is reconstructed and saved; failures are kept by name."""
         pictures = [source for source in self.run.sources if not source.is_video]
+        videos = [source for source in self.run.sources if source.is_video]
+        shared = self.options.workers > 1 and len(pictures) > 1
+        if shared:
+            self.by_workers(pictures)
+        if videos or not shared:
+            reconstructor = self.options.load()
+            self.here(reconstructor, [] if shared else pictures)
+            for source in videos:
+                with self.run.attempt(source.name):
+                    self.video(reconstructor, source)
+        for name in self.empty:
+            print(f"{name}: nobody was found (raise or lower --min-score?)", file=sys.stderr)
+        return self.run.report("people")
+
+    def here(self, reconstructor: "Reconstructor", pictures: "Sequence[Source]") -> None:
+        """Pictures by this process."""
+        from pymafsam import export
+        from pymafsam.pipeline import scenes
+
+        export.prepare(self.formats)
         with closing(tracked(pictures, "reconstruct")) as counted:
             for request, scene in scenes(reconstructor, self.requests(counted)):
                 origin = self.origins.pop(request.key)
@@ -171,21 +191,46 @@ class Job:
                     continue
                 with self.run.attempt(request.frame.name):
                     self.keep(replace(scene, origin=origin), request.key)
-        for source in self.run.sources:
-            if source.is_video:
-                with self.run.attempt(source.name):
-                    self.video(reconstructor, source)
-        for name in self.empty:
-            print(f"{name}: nobody was found (raise or lower --min-score?)", file=sys.stderr)
-        return self.run.report("people")
+
+    def by_workers(self, pictures: "Sequence[Source]") -> None:
+        """Pictures by worker processes; the results are the same."""
+        from pymafsam.cli.sharing import Maker
+
+        maker = Maker(options=self.options, names=self.said.names, formats=self.formats)
+        with maker.pool() as pool, closing(tracked(pictures, "reconstruct")) as counted:
+            for outcome in pool.map(self.to_be_done(counted)):
+                name = outcome.picture.source.name
+                if outcome.error is not None:
+                    self.run.fail(name, outcome.error)
+                else:
+                    self.count(name, outcome.people)
+
+    def to_be_done(self, sources: "Iterable[Source]") -> "Iterator[Picture]":
+        """The pictures that workers shall do; what must not be written is noted, passed over."""
+        from pymafsam.cli.sharing import Picture
+
+        for source in sources:
+            with self.run.attempt(source.name):
+                stem = self.run.stems[source.name]
+                origin = made.origin(source.path, self.run.recipe)
+                if self.run.passes(self.up_to_date, stem, source.name, origin):
+                    continue
+                self.run.outputs.claim(self.paths(stem).values(), source.name)
+                origin = self.with_masks(origin, source.name)
+                yield Picture(source=source, stem=stem, origin=origin)
+
+    @property
+    def options(self) -> Reconstruct:
+        """The options of the run."""
+        assert isinstance(self.run.options, Reconstruct)
+        return self.run.options
 
     def video(self, reconstructor: "Reconstructor", source: "Source") -> None:
         """A video from end to end."""
         from pymafsam.cli.videos import clip_of, frames_bar, telling
         from pymafsam.clips import reconstruct
 
-        options, stem = self.run.options, self.run.stems[source.name]
-        assert isinstance(options, Reconstruct)
+        options, stem = self.options, self.run.stems[source.name]
         origin = made.origin(source.path, self.run.recipe)
         clip = clip_of(source, stem, options, self.formats, reconstructor, self.said.request)
         self.run.outputs.claim(clip.files(), source.name)
@@ -237,46 +282,11 @@ class Job:
         from pymafsam import export
 
         export.save(scene, self.run.options.out, self.formats, stem=name)
+        self.count(scene.name, len(scene.bodies))
+
+    def count(self, name: str, people: int) -> None:
+        """Note that a picture is done."""
         self.run.done += 1
-        self.run.people += len(scene.bodies)
-        if not scene.bodies:
-            self.empty.append(scene.name)
-
-
-def scenes(
-    reconstructor: "Reconstructor", requests: Iterable["Request"]
-) -> Iterator[tuple["Request", "Scene | Exception"]]:
-    """What ``Reconstructor.run`` gives, also where it breaks down.
-
-    Pictures go through a network together: when something unforeseen happens to a batch, its
-    pictures are tried one by one, and the rest goes on.
-    """
-    under_way: deque[Request] = deque()
-
-    def taken() -> Iterator["Request"]:
-        for request in requests:
-            under_way.append(request)
-            yield request
-
-    more = True
-    while more:
-        try:
-            for request, scene in reconstructor.run(taken()):
-                under_way.popleft()
-                yield request, scene
-            more = False
-        except Exception as error:
-            yield from _one_by_one(reconstructor, under_way, error)
-            under_way.clear()
-
-
-def _one_by_one(
-    reconstructor: "Reconstructor", requests: Iterable["Request"], error: Exception
-) -> Iterator[tuple["Request", "Scene | Exception"]]:
-    for request in requests:
-        try:
-            ((_, scene),) = reconstructor.run([request])
-        except Exception as alone:
-            yield request, alone
-        else:
-            yield request, scene
+        self.run.people += people
+        if not people:
+            self.empty.append(name)

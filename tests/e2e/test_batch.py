@@ -1,0 +1,84 @@
+"""``pymafsam batch``: rows and files are the same whoever works, and a run goes on."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pymafsam.cli.main import main
+
+pq = pytest.importorskip("pyarrow.parquet", reason="the extra [batch] is not installed")
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+pytestmark = pytest.mark.network
+
+
+@pytest.fixture(scope="module")
+def pictures(networks, tmp_path_factory):
+    """Two photographs and a file that is none."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for name in ("lunge.jpg", "tennis.jpg"):
+        shutil.copy(EXAMPLES / name, folder)
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    return folder
+
+
+def batch(pictures, out, *options):
+    common = ("--segmenter", "none", "--detector", "fast", "--shard", "2", "--save", "json")
+    return main(["batch", str(pictures), "--out", str(out), *common, *options])
+
+
+def content(folder):
+    """Every file's bytes, by its path below the folder."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+@pytest.fixture(scope="module")
+def by_one(pictures, tmp_path_factory):
+    """What one worker makes."""
+    out = tmp_path_factory.mktemp("one")
+    assert batch(pictures, out, "--workers", "1") == 1
+    return out
+
+
+def test_every_picture_is_a_row_also_one_that_failed(by_one):
+    from pymafsam.scale import rows
+
+    table = [
+        row
+        for name in (0, 1)
+        for row in pq.read_table(by_one / f"part-{name:06d}.parquet").to_pylist()
+    ]
+    assert [(row["image"], row["status"]) for row in table] == [
+        ("broken.jpg", "failed"),
+        ("lunge.jpg", "done"),
+        ("tennis.jpg", "done"),
+    ]
+    (failure,) = json.loads((by_one / "failures.json").read_text())
+    assert failure["key"].endswith("broken.jpg")
+    assert "not a picture" in failure["error"]
+    saved = json.loads((by_one / "files/part-000000/000001-lunge.json").read_text())
+    assert rows.document(table[1]) == saved
+
+
+def test_two_workers_make_the_same_bytes_and_nothing_is_done_twice(
+    pictures, by_one, tmp_path, capsys
+):
+    out = tmp_path / "out"
+    assert batch(pictures, out, "--workers", "2", "--part", "2/2") == 0
+    assert "1 of 2 shards are other jobs'" in capsys.readouterr().out
+    before = (out / "part-000001.parquet").stat().st_mtime_ns
+    assert batch(pictures, out, "--workers", "2") == 1
+    assert (out / "part-000001.parquet").stat().st_mtime_ns == before
+    assert content(out) == content(by_one)
+
+
+def test_other_options_do_not_go_on_with_a_run(pictures, by_one, capsys):
+    assert batch(pictures, by_one, "--focal", "500") == 1
+    assert "another run (other options)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", [("--part", "3/2"), ("--shard", "0"), ("--engine", "rey")])
+def test_wrong_use_is_told_before_anything_is_loaded(pictures, tmp_path, wrong):
+    assert batch(pictures, tmp_path, *wrong) == 2

@@ -1,0 +1,81 @@
+"""Worker processes: in order, each item once, and a worker that dies takes nothing with it."""
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from pymafsam.errors import BadInput
+from pymafsam.scale.pool import Pool, WorkersFail
+
+
+class Doubles:
+    """Doubles numbers; some kill their worker, always or the first time."""
+
+    def __init__(self, folder: str):
+        self.folder = folder
+
+    def __call__(self, items: Sequence[int]) -> list[int]:
+        for item in items:
+            if item == 13 or (item == 7 and self.first(item)):
+                os.kill(os.getpid(), signal.SIGKILL)
+            time.sleep(0.002 * (item % 3))
+        return [2 * item for item in items]
+
+    def first(self, item: int) -> bool:
+        path = os.path.join(self.folder, str(item))
+        if os.path.exists(path):
+            return False
+        open(path, "w").close()
+        return True
+
+
+class Make:
+    def __init__(self, folder: str):
+        self.folder = folder
+
+    def __call__(self) -> Doubles:
+        return Doubles(self.folder)
+
+
+def lost(item: int) -> int:
+    return -item
+
+
+def refuse():
+    raise BadInput("there is no such network")
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_results_come_in_order_and_what_kills_a_worker_twice_is_named(tmp_path):
+    with Pool(Make(str(tmp_path)), lost, workers=2, group=3) as pool:
+        found = list(pool.map(range(20)))
+    assert found == [-13 if item == 13 else 2 * item for item in range(20)]
+
+
+def test_no_more_is_taken_than_is_under_way(tmp_path):
+    taken = []
+
+    def items():
+        for item in range(100, 140):
+            taken.append(item)
+            yield item
+
+    with Pool(Make(str(tmp_path)), lost, workers=1) as pool:
+        for done, _ in enumerate(pool.map(items()), 1):
+            assert len(taken) - done <= 4
+
+
+def test_what_the_workers_cannot_begin_with_is_raised_here():
+    with pytest.raises(BadInput, match="no such network"), Pool(refuse, lost) as pool:
+        list(pool.map([1]))
+
+
+def test_workers_that_die_at_once_are_not_started_for_ever():
+    with pytest.raises(WorkersFail), Pool(die, lost) as pool:
+        list(pool.map([1]))
