@@ -15,6 +15,7 @@ from pymafsam.masks.followed import Outline
 from pymafsam.records import Mask, Person, Pixels
 from pymafsam.tracking.tracker import assign
 
+BELIEVED = 0.35  # keypoint score from which somebody's points say where their box is
 CLEAR = 0.3  # confidence of a keypoint that says where somebody is
 BESIDE = 0.7  # of a person's box is not shared with an outline's: it is somebody else's
 
@@ -31,7 +32,9 @@ class Known:
         """Where they may be in the next frame: the box lies to their points as it was found."""
         now, then = _extent(self.person), _extent(self.found)
         box = self.person.box.astype(np.float64)
-        if now is not None and then is not None:
+        # Points of somebody half hidden lie anywhere, also on whoever hides them.
+        clear = (self.person.keypoint_score or 0.0) >= BELIEVED
+        if clear and now is not None and then is not None:
             size, before = np.ptp(now, axis=0).max(), np.ptp(then, axis=0).max()
             zoom = float(np.clip(size / max(before, 1e-6), 0.8, 1.25))
             box = (now + zoom * (self.found.box.reshape(2, 2) - then)).reshape(4)

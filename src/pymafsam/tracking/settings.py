@@ -11,6 +11,12 @@ class Settings:
     """
 
     start: float = 0.4  # a person's score below which nobody new begins to be followed
+    clear: float = 0.5  # keypoint score from which a description is fully believed
+    begin: float = 0.35  # keypoint score below which nobody new begins where somebody is expected
+    # Whoever was there before has the better right: what somebody new costs more where both could
+    # be meant, and for how many sightings.
+    newborn: float = 0.1
+    grown_up: int = 8
     forget: float = 2.0  # somebody not seen for so long is no longer looked for
     most: float = 0.62  # cost above which two sightings are not of one person
 

@@ -38,6 +38,7 @@ class Followed:
     motion: Motion
     last: Sighting
     colours: Colours
+    times: int = 1  # that they were seen
 
     def expected(self, seconds: float, size: tuple[int, int], settings: Settings) -> Person:
         """The person as last seen, moved to where they should be now.
@@ -90,7 +91,9 @@ class Tracker:
             one for one in self.followed if seconds - one.motion.seconds <= settings.forget
         ]
         expected = [one.expected(seconds, size, settings) for one in self.followed]
-        pairs = assign(costs(self.followed, expected, seen, seconds, settings), settings.most)
+        young = np.array([one.times < settings.grown_up for one in self.followed], bool)
+        found = costs(self.followed, expected, seen, seconds, settings)
+        pairs = assign(found, settings.most, settings.newborn * young)
         crowded = overlapped([one.person for one in seen], settings.crowded)
         numbers: dict[int, int] = {}
         for old, new in pairs:
@@ -98,7 +101,7 @@ class Tracker:
             self.followed[old] = _seen_again(known, seen[new], seconds, crowded[new], settings)
             numbers[new] = known.number
         for new, sighting in enumerate(seen):
-            if new not in numbers and sighting.person.score >= settings.start:
+            if new not in numbers and _begins(sighting, expected, settings):
                 numbers[new] = self._begin(sighting, seconds)
         self.worn |= {one.number: one.colours for one in self.followed}
         return [numbers.get(k) for k in range(len(seen))]
@@ -161,7 +164,7 @@ def cost(
     cues: list[tuple[float, float | None]] = [
         (settings.distance, far),
         (settings.overlap, 1 - overlap(expected.box, seen.person.box.astype(np.float64))),
-        (settings.keypoints * fresh, _posed(expected, seen.person)),
+        (settings.keypoints * fresh * _clear(seen.person, settings), _posed(expected, seen.person)),
         (settings.mask * fresh, _uncovered(known, expected, seen)),
         (settings.colours, known.colours.difference(seen.colours)),
     ]
@@ -169,19 +172,45 @@ def cost(
     return sum(w * v for w, v in there) / sum(w for w, _ in there)
 
 
+def _clear(person: Person, settings: Settings) -> float:
+    """How far a description is believed: one of somebody half hidden may be of somebody else."""
+    if person.keypoint_score is None:
+        return 1.0
+    return min(person.keypoint_score / settings.clear, 1.0)
+
+
+def _begins(seen: Sighting, expected: Sequence[Person], settings: Settings) -> bool:
+    """Whether somebody new is seen; an unclear description where somebody is expected is none."""
+    person = seen.person
+    if person.score < settings.start:
+        return False
+    if person.keypoint_score is None or person.keypoint_score >= settings.begin:
+        return True
+    box = person.box.astype(np.float64)
+    return all(overlap(one.box, box) < settings.crowded for one in expected)
+
+
 def reach(away: float, settings: Settings) -> float:
     """How far, in heights, from the place expected somebody may be after ``away`` seconds."""
     return min(settings.reach + settings.reach_per_second * away, settings.farthest)
 
 
-def assign(costs: Float[np.ndarray, "followed seen"], most: float) -> list[tuple[int, int]]:
-    """Pairs (row, column) with the smallest sum of costs, none of them above ``most``."""
+def assign(
+    costs: Float[np.ndarray, "followed seen"],
+    most: float,
+    handicap: Float[np.ndarray, "followed"] | None = None,
+) -> list[tuple[int, int]]:
+    """Pairs (row, column) with the smallest sum of costs, none of them above ``most``.
+
+    ``handicap`` is what the rows' pairs cost more than others, where others want the same.
+    """
     from scipy.optimize import linear_sum_assignment
 
     # A pair that is not to be costs more than any that may be, however many those are.
     forbidden = 1e3
     allowed = costs <= most
-    rows, columns = linear_sum_assignment(np.where(allowed, costs, forbidden))
+    compared = costs if handicap is None else costs + handicap[:, None]
+    rows, columns = linear_sum_assignment(np.where(allowed, compared, forbidden))
     chosen = zip(rows.tolist(), columns.tolist(), strict=True)
     return [(i, j) for i, j in chosen if allowed[i, j]]
 
@@ -201,7 +230,9 @@ def _seen_again(
 ) -> Followed:
     motion = known.motion.at(seconds, settings).seen(seen.person.box, settings)
     colours = known.colours if crowded else known.colours.learnt(seen.colours, settings.learnt)
-    return Followed(number=known.number, motion=motion, last=seen, colours=colours)
+    return Followed(
+        number=known.number, motion=motion, last=seen, colours=colours, times=known.times + 1
+    )
 
 
 def _distance(expected: Person, seen: Person) -> float:
