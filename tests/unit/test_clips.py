@@ -143,6 +143,16 @@ def run(path, out, reconstructor, progress=None, **options):
 FILMS = {"formats": ("picture", "side", "json", "npz")}
 
 
+def test_results_are_known_again_and_made_anew_where_they_are_stale(tmp_path, reconstructor):
+    path = write(tmp_path / "walk.mp4", 2)
+    job, origin = clip(path, tmp_path, reconstructor, **FILMS), made.origin(path, {})
+    assert not job.is_done(origin)
+    reconstruct(job, origin)
+    assert job.is_done(origin)
+    assert not job.is_done(made.origin(path, {"detector": "fast"}))
+    made.Outputs(maker="reconstruct").claim(job.files(), "walk.mp4")
+
+
 def test_films_keep_size_times_and_sound(tmp_path, reconstructor):
     times = [0.0, 0.1, 0.15, 0.4, 0.5, 0.9]
     path = write(tmp_path / "walk.mp4", 6, times=times, tone=True)
