@@ -1,5 +1,6 @@
 """``reconstruct``: pictures, folders and videos in, meshes and pictures out."""
 
+import hashlib
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -122,6 +123,17 @@ class Said:
         found = self.masks.files_of(name) if self.masks else ()
         return ", ".join(made.stamp(path) for path in found)
 
+    def digest_of_masks(self) -> str:
+        """What of --masks a video's result depends on: any of the files may be a frame's."""
+        from pymafsam.files.folders import files_below
+
+        place = self.options.masks
+        if place is None:
+            return ""
+        files = files_below(place) if place.is_dir() else [place]
+        stamps = [f"{file.relative_to(place).as_posix()} {made.stamp(file)}" for file in files]
+        return hashlib.sha256("\n".join(sorted(stamps)).encode()).hexdigest()[:16]
+
     def request(self, frame: "Frame", key: str) -> "Request":
         """The frame, with everybody or whom the options name. Raises BadInput."""
         from pymafsam.records import Request
@@ -232,6 +244,9 @@ class Job:
 
         options, stem = self.options, self.run.stems[source.name]
         origin = made.origin(source.path, self.run.recipe)
+        if self.said.masks is not None:
+            masks = self.said.digest_of_masks()
+            origin = replace(origin, options={**origin.options, "masks": masks})
         clip = clip_of(source, stem, options, self.formats, reconstructor, self.said.request)
         self.run.outputs.claim(clip.files(), source.name)
         if options.skip_existing and clip.is_done(origin):
