@@ -80,7 +80,7 @@ def opened(browser):
     windows, wrong = [], []
 
     def window(address, number):
-        page = browser.new_page(viewport={"width": 720, "height": 420})
+        page = browser.new_page(viewport={"width": 560, "height": 340})
         page.on("pageerror", lambda error: wrong.append(str(error)))
         windows.append(page)
         page.goto(f"{address}#{number}")

@@ -98,6 +98,28 @@ def test_who_says_nothing_changes_nobody():
     assert corrected(blank) is blank
 
 
+def test_whoever_is_described_is_described_as_their_prompt_says():
+    from pymafsam.observe import Observer
+
+    class Sees:
+        def find(self, pixels):
+            return []
+
+        def describe(self, pixels, people):
+            return [replace(somebody(k), box=p.box, prompt=p.prompt) for k, p in enumerate(people)]
+
+    class Nothing:
+        def segment(self, pixels, prompts):
+            return [None for _ in prompts]
+
+    observer = Observer(detector=Sees(), segmenter=Nothing())
+    said = Person(box=np.zeros(4), score=1.0, prompt=Prompt(pins={"nose": (7.0, 8.0)}))
+    plain = Person(box=np.zeros(4), score=1.0)
+    led, other = observer.describe(np.zeros((9, 9, 3), np.uint8), [said, plain])
+    assert led.keypoints[0].tolist() == [7, 8, 1]
+    assert np.array_equal(other.keypoints, somebody(1).keypoints)
+
+
 @given(UNITS, UNITS, UNITS)
 def test_mirroring_two_bones_is_a_rotation_that_leaves_their_depths_reversed(one, other, ray):
     ray = ray / np.linalg.norm(ray)

@@ -123,6 +123,13 @@ def test_what_cannot_be_looked_at_is_told(tmp_path, content, said):
         exhibits.find([tmp_path])
 
 
+def test_a_damaged_result_is_left_out_and_named(folder, caplog):
+    text = (folder / "none.json").read_text()
+    (folder / "none.json").write_text(text[: len(text) // 2])
+    assert [one.name for one in exhibits.find([folder])] == ["one.jpg"]
+    assert "none.json" in caplog.text
+
+
 def test_the_page_answers_with_everything_it_needs(served):
     status, text = ask(served)
     assert status == 200

@@ -72,6 +72,7 @@ class View(Flow):
         """Answer until Ctrl-C."""
         from pymafsam.viewer import server
 
+        server.check()
         listener = server.listen(self.host, self.port)
         port = listener.getsockname()[1]
         address = f"http://{'localhost' if self.host == HERE else self.host}:{port}/"

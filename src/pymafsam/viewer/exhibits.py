@@ -1,5 +1,6 @@
 """What there is to look at: saved results with their photographs, and photographs alone."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,8 @@ from pymafsam.errors import BadInput
 from pymafsam.export.kinds import kind_of
 from pymafsam.files import frames, made
 from pymafsam.files.json import read as read_json
+
+log = logging.getLogger(__name__)
 
 LOOKED_FOR = "results of `pymafsam reconstruct` (json), or photographs"
 
@@ -52,7 +55,10 @@ def _below(path: Path, photographs: Sequence[Path]) -> Iterator[Exhibit]:
         raise BadInput(f"There is no file or folder {path}.")
     results = [file for file in sorted(path.rglob("*.json")) if kind_of(file)]
     for file in results:
-        yield _of_file(file, file.relative_to(path).with_suffix("").as_posix(), photographs)
+        try:
+            yield _of_file(file, file.relative_to(path).with_suffix("").as_posix(), photographs)
+        except BadInput as error:
+            log.warning("%s is left out: %s", file, error)
     if results:
         return  # pictures beside results are theirs, or were made of them
     for file in sorted(path.rglob("*")):

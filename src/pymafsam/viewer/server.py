@@ -7,6 +7,7 @@ may look at once.
 import logging
 import socket
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from pymafsam.errors import BadUsage, MissingAsset, PymafsamError
@@ -42,15 +43,19 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(gallery: Gallery, listener: socket.socket, host: str) -> None:
-    """Answer until Ctrl-C. Raises MissingAsset without the extra ``view``."""
-    try:
-        import uvicorn
-    except ImportError as error:
+def check() -> None:
+    """Raises MissingAsset without the extra ``view``."""
+    if not (find_spec("uvicorn") and find_spec("starlette")):
         raise MissingAsset(
             'The page needs a server: pip install "pymafsam[view]".\n'
             "  --save-html FILE makes a page that needs none."
-        ) from error
+        )
+
+
+def serve(gallery: Gallery, listener: socket.socket, host: str) -> None:
+    """Answer until Ctrl-C."""
+    import uvicorn
+
     answers = app(gallery, host)
     config = uvicorn.Config(answers, log_level="warning", lifespan="off", access_log=False)
     uvicorn.Server(config).run(sockets=[listener])

@@ -295,16 +295,23 @@
     drawPhotograph();
   }
 
+  // Frames follow the clock: a slow machine leaves some out.
   async function play() {
     state.playing = !state.playing;
     find("play").textContent = state.playing ? "Pause" : "Play";
     const shown = state.shown;
+    const { seconds } = shown;
+    let begin = performance.now() / 1000 - seconds[state.frame] + seconds[0];
     while (state.playing && state.shown === shown) {
-      const next = (state.frame + 1) % shown.seconds.length;
-      const step = next ? shown.seconds[next] - shown.seconds[next - 1] : 1 / shown.rate;
-      const due = performance.now() + step * 1000;
-      await toFrame(next);
-      await new Promise((resolve) => setTimeout(resolve, Math.max(due - performance.now(), 0)));
+      let now = performance.now() / 1000 - begin + seconds[0];
+      if (now > seconds[seconds.length - 1] + 1 / shown.rate) {
+        begin = performance.now() / 1000;
+        now = seconds[0];
+      }
+      let due = seconds.findIndex((at) => at > now + 1e-6) - 1;
+      if (due < 0) due = seconds.length - 1;
+      if (due !== state.frame) await toFrame(due);
+      await new Promise((resolve) => setTimeout(resolve, 8));
     }
   }
 
