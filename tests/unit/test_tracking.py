@@ -11,7 +11,7 @@ from pymafsam.records import Frame, Person, Prompt
 from pymafsam.tracking import Settings, Tracker
 from pymafsam.tracking.cuts import CutFinder, small
 from pymafsam.tracking.meant import meant
-from pymafsam.tracking.merge import Piece, rejoined
+from pymafsam.tracking.merge import Piece, gap_fillers, rejoined
 from pymafsam.tracking.motion import Motion
 from pymafsam.tracking.tracker import assign
 
@@ -93,6 +93,17 @@ def test_pieces_are_not_joined_over_a_cut():
     late = Piece.of(2, second + 1, box, colours, SIZE)
     assert rejoined([early, late]) == {1: 1, 2: 1}
     assert rejoined([early, replace(late, shot=1)]) == {1: 1, 2: 2}
+
+
+def test_a_track_in_anothers_gap_and_place_is_theirs():
+    frames = np.arange(30)
+    box = np.array([100.0, 50, 140, 150]) + np.stack([frames * 2.0, 0 * frames] * 2, axis=1)
+    gap = (frames >= 12) & (frames < 15)
+    seen = {4: frames[~gap], 7: frames[gap]}
+    there = {4: box[~gap], 7: box[gap]}
+    assert gap_fillers(seen, there) == {7: 4}
+    assert gap_fillers(seen, there | {7: box[gap] + 90}) == {}, "somebody else's place"
+    assert gap_fillers({4: frames, 7: frames[gap]}, {4: box, 7: box[gap]}) == {}, "two at once"
 
 
 def tracked_colours():

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 MAKER = export.MAKER
 FILMS = {"picture": "overlay", "side": "side"}  # formats that become films
+TOGETHER = 2  # chunks, and then people, that are worked on side by side
 HELD_BYTES = 400_000_000  # of decoded pictures, at most, in chunks that are looked at side by side
 
 
@@ -114,7 +115,7 @@ class Clip:
         )
         facts, last = video.facts(self.path), list[Frame]()
         # A chunk looked at beside others must lie in memory; of large pictures one streams.
-        count = 2 if 2 * CHUNK * facts.bytes <= HELD_BYTES else 1
+        count = TOGETHER if TOGETHER * CHUNK * facts.bytes <= HELD_BYTES else 1
 
         def put(part: Part) -> None:
             shelf.put(part.chunk, looker.looks(part.frames, part.before))
@@ -154,8 +155,9 @@ class Clip:
         single = keypoints.load(model, EstimatorOptions())
         fit = SequenceFit(single) if self.options.smooth else None
         motions = []
-        for count, course in enumerate(followed.courses, start=1):
-            motions.append(studio.motion(course, fit))
+        work = abreast(lambda course: studio.motion(course, fit), followed.courses, TOGETHER)
+        for count, motion in enumerate(work, start=1):
+            motions.append(motion)
             self.progress("fit", count, len(followed.courses))
         self.report.people = len(motions)
         return SequenceScene(

@@ -12,7 +12,7 @@ from pymafsam.clips.still import STILL
 from pymafsam.errors import BadInput
 from pymafsam.tracking import Settings, Tracker
 from pymafsam.tracking.cuts import CutFinder
-from pymafsam.tracking.merge import Piece, rejoined
+from pymafsam.tracking.merge import Piece, gap_fillers, rejoined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +68,18 @@ class _Seen:
     shapes: list[np.ndarray] = field(default_factory=list)
     meant: bool = False
 
+    def take(self, other: "_Seen") -> None:
+        """The other's sightings, too, in the order of their frames."""
+        rows = [*self._rows(), *other._rows()]
+        rows.sort(key=lambda row: row[0])
+        columns = map(list, zip(*rows, strict=True))
+        self.frames, self.rows, self.scores, self.boxes, self.shapes = columns
+        self.meant |= other.meant
+
+    def _rows(self) -> list[tuple[int, int, float, np.ndarray, np.ndarray]]:
+        pairs = zip(self.frames, self.rows, self.scores, self.boxes, self.shapes, strict=True)
+        return list(pairs)
+
 
 def follow(
     looks: Iterable[Look],
@@ -96,6 +108,7 @@ def follow(
             if number is not None:
                 known = seen.setdefault(number, _Seen(shot=len(cuts)))
                 _note(known, look, row)
+    _fill_gaps(seen, settings)
     seconds = np.array(times)
     pieces = [
         Piece.of(
@@ -118,6 +131,16 @@ def follow(
         cuts=np.array(cuts, np.int64),
         still=np.array(moved[1:]) < STILL,
     )
+
+
+def _fill_gaps(seen: dict[int, _Seen], settings: Settings) -> None:
+    """Tracks in the gaps of longer ones become part of these."""
+    for shot in {one.shot for one in seen.values()}:
+        there = {number: one for number, one in seen.items() if one.shot == shot}
+        frames = {number: np.array(one.frames) for number, one in there.items()}
+        boxes = {number: np.stack(one.boxes) for number, one in there.items()}
+        for number, owner in gap_fillers(frames, boxes, settings).items():
+            seen[owner].take(seen.pop(number))
 
 
 def _note(known: _Seen, look: Look, row: int) -> None:

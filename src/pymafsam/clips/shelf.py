@@ -6,6 +6,7 @@ made of and how; what was made otherwise is thrown away.
 
 import json
 import shutil
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ class Shelf:
 
     folder: Path
     held: dict[int, list[Look]] = field(default_factory=dict)
+    turn: threading.Lock = field(default_factory=threading.Lock)
 
     @staticmethod
     def open(folder: Path, recipe: dict[str, str]) -> "Shelf":
@@ -57,11 +59,12 @@ class Shelf:
 
     def looks_of(self, chunk: int) -> list[Look]:
         """The looks of a chunk; the last few asked for stay in memory."""
-        if chunk not in self.held:
-            while len(self.held) >= HELD:
-                self.held.pop(next(iter(self.held)))
-            self.held[chunk] = looks.load(self.looks_path(chunk))
-        return self.held[chunk]
+        with self.turn:
+            if chunk not in self.held:
+                while len(self.held) >= HELD:
+                    self.held.pop(next(iter(self.held)))
+                self.held[chunk] = looks.load(self.looks_path(chunk))
+            return self.held[chunk]
 
     def look(self, index: int) -> Look:
         """The look at a frame."""

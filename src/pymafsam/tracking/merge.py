@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
+from pymafsam.geometry.boxes import overlap
 from pymafsam.tracking.colours import Colours
 from pymafsam.tracking.motion import Box, Motion, centred
 from pymafsam.tracking.settings import Settings
@@ -77,6 +78,43 @@ def rejoined(pieces: Sequence[Piece], settings: Settings | None = None) -> Mappi
             number = before[number]
         numbers[piece.number] = number
     return numbers
+
+
+def gap_fillers(
+    frames: Mapping[int, Int[np.ndarray, "_"]],
+    boxes: Mapping[int, Float[np.ndarray, "_ 4"]],
+    settings: Settings | None = None,
+) -> Mapping[int, int]:
+    """Which tracks lie in another one's gaps, at its place: number -> the longer track's number.
+
+    Somebody who is described badly for a moment easily becomes somebody new for that moment.
+    """
+    settings = settings or Settings()
+    longest = sorted(frames, key=lambda number: (-len(frames[number]), number))
+    owners: dict[int, int] = {}
+    for k, number in enumerate(longest):
+        alike = {
+            other: _alongside(frames[number], boxes[number], frames[other], boxes[other])
+            for other in longest[:k]
+            if other not in owners
+        }
+        best = max(alike, key=lambda other: alike[other], default=None)
+        if best is not None and alike[best] > settings.fills:
+            owners[number] = best
+    return owners
+
+
+def _alongside(
+    few: Int[np.ndarray, "_"],
+    theirs: Float[np.ndarray, "_ 4"],
+    many: Int[np.ndarray, "_"],
+    others: Float[np.ndarray, "_ 4"],
+) -> float:
+    """Mean overlap of a track's boxes with another's in between; 0 where both were seen at once."""
+    if few[0] < many[0] or few[-1] > many[-1] or np.isin(few, many).any():
+        return 0.0
+    between = np.stack([np.interp(few, many, column) for column in others.T], axis=1)
+    return float(np.mean([overlap(one, other) for one, other in zip(theirs, between, strict=True)]))
 
 
 def _cost(one: Piece, other: Piece, settings: Settings) -> float:

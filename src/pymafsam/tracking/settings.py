@@ -49,6 +49,7 @@ class Settings:
     # Mending afterwards: two pieces of a track may be this far apart in time, and differ so much.
     longest_gap: float = 8.0
     mend: float = 0.5
+    fills: float = 0.5  # overlap with another's boxes from which a track fills a gap of theirs
 
     # A new shot: the mean change of a small picture (0..1), and how many times the usual one.
     cut: float = 0.09
