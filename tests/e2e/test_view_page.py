@@ -139,7 +139,7 @@ def test_the_view_from_the_side_is_another(address, opened):
     through = seen(page)
     page.click("[data-view=side]")
     settle(page)
-    assert np.mean(np.abs(seen(page) - through).max(axis=2) > 20) > 0.1
+    assert np.mean(np.abs(seen(page) - through).max(axis=2) > 20) > 0.02
 
 
 def test_nobody_and_no_photograph_are_told_in_words(address, opened):
