@@ -16,6 +16,7 @@ from pymafsam.cli.main import main
 from pymafsam.clips import Clip, ClipOptions, film, flow, looking, reconstruct, shelf
 from pymafsam.clips.ahead import ahead
 from pymafsam.clips.following import Wanted
+from pymafsam.clips.shelf import Shelf
 from pymafsam.errors import BadInput
 from pymafsam.export.sequence import load
 from pymafsam.files import made, rle, video
@@ -393,3 +394,30 @@ def test_saved_motions_have_figures(tmp_path, reconstructor, monkeypatch):
     assert (told["following"]["switches"], told["following"]["idf1"]) == (0, 1)
     assert len(told["tracks"]) == 2
     assert told["tracks"][0]["bone_length_variation"] < 1e-6
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "recipe.json"])
+def test_a_folder_of_others_is_not_taken_for_intermediate_results(tmp_path, reconstructor, name):
+    path = write(tmp_path / "walk.mp4", 3)
+    theirs = tmp_path / "walk.work" / name
+    theirs.parent.mkdir()
+    theirs.write_text("{}")
+    with pytest.raises(BadInput, match="pymafsam did not make it"):
+        run(path, tmp_path, reconstructor)
+    assert theirs.read_text() == "{}"
+
+
+def test_what_others_put_beside_intermediate_results_stays(tmp_path):
+    shelf = Shelf.open(tmp_path / "walk.work", {"options": "a"})
+    (shelf.folder / "notes.txt").write_text("mine")
+    Shelf.open(shelf.folder, {"options": "b"}).remove()
+    assert [path.name for path in shelf.folder.iterdir()] == ["notes.txt"]
+
+
+def test_a_playlist_named_like_a_video_opens_nothing(tmp_path):
+    whole = write(tmp_path / "walk.mp4", 3)
+    lure = tmp_path / "lure.mp4"
+    lure.write_text(f"ffconcat version 1.0\nfile '{whole}'\n")
+    for read in (video.facts, lambda path: list(video.frames(path, "lure", pytest.fail))):
+        with pytest.raises(BadInput, match="cannot be read"):
+            read(lure)

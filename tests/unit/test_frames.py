@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pymafsam.errors import BadInput
-from pymafsam.files import frames, made, pictures
+from pymafsam.files import frames, limits, made, pictures
 
 
 @pytest.fixture
@@ -274,7 +274,7 @@ def test_results_among_the_pictures_are_no_inputs(tmp_path):
 
 
 def test_the_frames_of_a_video_are_limited_like_pictures(video, monkeypatch):
-    monkeypatch.setattr(frames, "MOST_PIXELS", 64 * 48 - 1)
+    monkeypatch.setattr(limits, "MOST_PIXELS", 64 * 48 - 1)
     with pytest.raises(BadInput, match="not decoded"):
         list(frames.read(video))
 
@@ -290,7 +290,7 @@ def test_a_video_whose_frames_outgrow_its_header_is_refused(tmp_path, monkeypatc
         picture = av.VideoFrame.from_ndarray(np.zeros((side, side, 3), np.uint8), "rgb24")
         with path.open("ab") as file:
             file.writelines(bytes(p) for p in [*encoder.encode(picture), *encoder.encode()])
-    monkeypatch.setattr(frames, "MOST_PIXELS", 32 * 32)
+    monkeypatch.setattr(limits, "MOST_PIXELS", 32 * 32)
     with pytest.raises(BadInput, match="128 x 128"):
         list(frames.read(path))
 

@@ -7,6 +7,7 @@ spreads over every picture, an index outside its array ends in a traceback.
 from collections.abc import Iterator
 
 import numpy as np
+from jaxtyping import Shaped
 
 from pymafsam.body.model import BodyModel
 from pymafsam.errors import BadInput
@@ -79,5 +80,5 @@ def _no_numbers(model: BodyModel) -> Iterator[str]:
             yield f"{name} holds what is no finite number"
 
 
-def _within(indices: np.ndarray, most: int | np.ndarray) -> bool:
+def _within(indices: Shaped[np.ndarray, "..."], most: int | Shaped[np.ndarray, "..."]) -> bool:
     return indices.dtype.kind in "iu" and bool(((indices >= 0) & (indices < most)).all())

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Shaped
 
 from pymafsam.body.model import BodyModel, KeypointRegressor
 
@@ -21,7 +22,7 @@ def read(path: Path) -> BodyModel:
         return from_arrays(path.stem, {name: arrays[name] for name in arrays.files})
 
 
-def from_arrays(name: str, content: Mapping[str, np.ndarray]) -> BodyModel:
+def from_arrays(name: str, content: Mapping[str, Shaped[np.ndarray, "..."]]) -> BodyModel:
     """The body in the arrays of such an npz; ``pose_dirs`` and ``mirror`` may be absent."""
     joints = content["parents"].size
     weights = np.zeros((len(content["template"]), joints), np.float32)

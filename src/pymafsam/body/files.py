@@ -262,10 +262,13 @@ def _parents(path: Path, table: Real[np.ndarray, "2 joints"]) -> Int[np.ndarray,
     return parents.astype(np.int32)
 
 
-def _chosen(path: Path, level: Any) -> Int[np.ndarray, "rows"]:
+def _chosen(path: Path, level: object) -> Int[np.ndarray, "rows"]:
     """The column chosen by every row of a matrix with a single one per row."""
-    ones = isinstance(level, Sparse) and len(level.values) == level.shape[0]
-    if not ones or not (level.values == 1).all():
+    if (
+        not isinstance(level, Sparse)
+        or level.values.shape != level.shape[:1]
+        or (level.values != 1).any()
+    ):
         raise BadInput(f"{path}: D should choose one vertex per row (a single 1).")
     order = np.argsort(level.rows, kind="stable")
     if not (level.rows[order] == np.arange(level.shape[0])).all():
@@ -273,7 +276,7 @@ def _chosen(path: Path, level: Any) -> Int[np.ndarray, "rows"]:
     return level.columns[order].astype(np.int64)
 
 
-def _mirror(value: Any, vertices: int) -> Int[np.ndarray, "vertices"] | None:
+def _mirror(value: object, vertices: int) -> Int[np.ndarray, "vertices"] | None:
     """Each vertex's other side, when the file has it (some stand-ins hold 0, 1, 2, …)."""
     if not isinstance(value, np.ndarray) or value.shape != (vertices,):
         return None

@@ -166,7 +166,7 @@ class Evaluation(Flow):
         if self.page:
             page.write(self.out / "report.html", run, result)
 
-    def write_json(self, name: str, content: Any) -> None:
+    def write_json(self, name: str, content: object) -> None:
         """Write one of the results as json."""
         with writing(self.out / name) as path:
             path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

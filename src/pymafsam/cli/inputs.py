@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import tyro
 
@@ -70,13 +70,13 @@ def read_names(option: str, text: str, known: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def recipe(options: Any) -> dict[str, str]:
+def recipe(options: Inputs) -> dict[str, str]:
     """The options that a result depends on; files among them with their size and time."""
     chosen = {f.name: getattr(options, f.name) for f in fields(options)}
     return {k: _spelled(value) for k, value in chosen.items() if k not in NO_MATTER}
 
 
-def _spelled(value: Any) -> str:
+def _spelled(value: object) -> str:
     """An option as text. Weights, bodies and checkpoints may be files: ``sam:vit_h=FILE``."""
     text = str(value)
     before, sign, last = text.rpartition("=")

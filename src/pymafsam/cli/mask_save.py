@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -216,7 +216,7 @@ class LspetJob:
         self.waiting.clear()
 
 
-def together(segmenter: Any, waiting: Sequence[Ready]) -> list[list[Mask | None]]:
+def together(segmenter: "Segmenter", waiting: Sequence[Ready]) -> list[list[Mask | None]]:
     """Small pictures share an encoding where the segmenter can do that."""
     small = all(max(ready.frame.size) <= SMALL for ready in waiting)
     if small and hasattr(segmenter, "segment_together"):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Shaped, UInt8
 
 from pymafsam.errors import BadInput
 from pymafsam.files import rle
@@ -155,7 +155,7 @@ def _answers(people: list[Person]) -> dict[str, np.ndarray]:
     }
 
 
-def _looks(arrays: dict[str, np.ndarray]) -> list[Look]:
+def _looks(arrays: dict[str, Shaped[np.ndarray, "..."]]) -> list[Look]:
     rows = arrays["row"]
     return [
         Look(
@@ -173,7 +173,7 @@ def _looks(arrays: dict[str, np.ndarray]) -> list[Look]:
     ]
 
 
-def _sighting(arrays: dict[str, np.ndarray], i: int) -> Sighting:
+def _sighting(arrays: dict[str, Shaped[np.ndarray, "..."]], i: int) -> Sighting:
     described, metric = arrays["described"][i], arrays["metric"][i]
     person = Person(
         box=arrays["box"][i],
@@ -196,7 +196,7 @@ def _sighting(arrays: dict[str, np.ndarray], i: int) -> Sighting:
     return Sighting(person=person, colours=Colours(shares=arrays["colours"][i]), mask=mask)
 
 
-def _unpacked(arrays: dict[str, np.ndarray], i: int) -> Packed | None:
+def _unpacked(arrays: dict[str, Shaped[np.ndarray, "..."]], i: int) -> Packed | None:
     counts = str(arrays["outline"][i])
     if not counts:
         return None
@@ -209,7 +209,7 @@ def _unpacked(arrays: dict[str, np.ndarray], i: int) -> Packed | None:
     )
 
 
-def _single(arrays: dict[str, np.ndarray], i: int) -> Single:
+def _single(arrays: dict[str, Shaped[np.ndarray, "..."]], i: int) -> Single:
     return Single(
         pose=Pose(rotations=arrays["rotations"][i], betas=arrays["betas"][i]),
         translation=arrays["translation"][i],

@@ -4,8 +4,9 @@ The folder stands beside the results and goes when they are done. A recipe in it
 made of and how; what was made otherwise is thrown away.
 """
 
+import contextlib
 import json
-import shutil
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,8 +14,12 @@ from pathlib import Path
 
 from pymafsam.clips import looks
 from pymafsam.clips.looks import Look
-from pymafsam.files.atomic import writing
+from pymafsam.errors import BadInput
+from pymafsam.files import made
+from pymafsam.files.atomic import PREFIX, writing
 
+RECIPE = "recipe.json"
+PIECE = re.compile(r"recipe\.json|looks-\d{6}\.npz|(overlay|side)-\d{6}\.mp4")
 CHUNK = 48  # frames; a chunk of Full HD takes 300 MB while it is looked at
 HELD = 4  # chunks of looks kept in memory
 
@@ -29,14 +34,23 @@ class Shelf:
 
     @staticmethod
     def open(folder: Path, recipe: dict[str, str]) -> "Shelf":
-        """The shelf in a folder, emptied when it was filled by another recipe."""
-        text = json.dumps(recipe, indent=1, sort_keys=True)
-        place = folder / "recipe.json"
-        if not place.is_file() or place.read_text(encoding="utf-8") != text:
-            shutil.rmtree(folder, ignore_errors=True)
+        """The shelf in a folder, emptied when it was filled by another recipe.
+
+        Raises BadInput where a folder of that name holds what pymafsam did not make.
+        """
+        text = json.dumps({"made": made.mark("reconstruct"), **recipe}, indent=1, sort_keys=True)
+        place, shelf = folder / RECIPE, Shelf(folder=folder)
+        there = list(folder.iterdir()) if folder.is_dir() else []
+        if made.read(place) is None and any(p == place or _is_foreign(p) for p in there):
+            raise BadInput(
+                f"{folder} is left as it is: pymafsam did not make it.\n"
+                "  Choose another folder for the results (--out), or remove it."
+            )
+        if not place.is_file() or place.read_text(encoding="utf-8", errors="replace") != text:
+            shelf.remove()
             with writing(place) as path:
                 path.write_text(text, encoding="utf-8")
-        return Shelf(folder=folder)
+        return shelf
 
     def looks_path(self, chunk: int) -> Path:
         """Where the looks of a chunk lie."""
@@ -76,5 +90,13 @@ class Shelf:
             yield from self.looks_of(chunk)
 
     def remove(self) -> None:
-        """Throw everything away: the results are done."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Throw everything away that was put here; the folder, where nothing else is in it."""
+        with contextlib.suppress(OSError):  # what cannot be removed now is stale the next time
+            for path in list(self.folder.iterdir()):
+                if not _is_foreign(path):
+                    path.unlink()
+            self.folder.rmdir()
+
+
+def _is_foreign(path: Path) -> bool:
+    return not PIECE.fullmatch(path.name) and not path.name.startswith(PREFIX)

@@ -265,7 +265,7 @@ def _mask(row: Row, frame: Frame, drawn: Inside) -> Mask | None:
     return Mask(inside=drawn, score=1.0, source="detector") if drawn.any() else None
 
 
-def plain(values: np.ndarray) -> tuple[float, ...]:
+def plain(values: Float[np.ndarray, "values"]) -> tuple[float, ...]:
     """Numbers as the journal keeps them."""
     return tuple(round(float(value), DIGITS) for value in values)
 

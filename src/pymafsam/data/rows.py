@@ -240,7 +240,7 @@ def usable(rows: Rows, path: Path | str = "") -> Rows:
     return replace(rows.take(keep), dropped=rows.dropped + named)
 
 
-def write(rows: Rows, path: Path, **more: np.ndarray) -> None:
+def write(rows: Rows, path: Path, **more: Shaped[np.ndarray, "people ..."]) -> None:
     """Write rows as a SPIN-format npz (compressed); ``more``: further arrays under their keys."""
     names = {column.name: key for key, column in COLUMNS.items()}
     arrays: dict[str, Any] = {names[name]: col for name, col in rows.columns().items()} | more
@@ -250,14 +250,14 @@ def write(rows: Rows, path: Path, **more: np.ndarray) -> None:
         np.savez_compressed(stream, **arrays)
 
 
-def _single(value: Any) -> Any:
+def _single(value: Shaped[np.ndarray, "..."] | np.generic) -> Any:
     """A row's value of a column as ``Row`` has it: plain numbers and texts, arrays as they are."""
     if not isinstance(value, np.ndarray):
         return value.item()
     return tuple(value.tolist()) if value.dtype.kind == "i" else value
 
 
-def _says_something(value: Any) -> bool:
+def _says_something(value: object) -> bool:
     return value is not None and not (isinstance(value, str | int) and value in ("", -1))
 
 
@@ -302,7 +302,9 @@ def _array(content: Mapping[str, Any], key: str, path: Path) -> np.ndarray:
     return array
 
 
-def _column(array: np.ndarray, key: str, column: Column, count: int, path: Path) -> np.ndarray:
+def _column(
+    array: Shaped[np.ndarray, "people ..."], key: str, column: Column, count: int, path: Path
+) -> np.ndarray:
     """The array as a column of ``Rows``. Raises BadInput when it is of another shape or kind."""
     shape = array.shape
     wanted = " x ".join(["rows", *("n" if n is None else str(n) for n in column.shape)])
@@ -319,11 +321,11 @@ def _column(array: np.ndarray, key: str, column: Column, count: int, path: Path)
     return _KINDS[column.kind](array)
 
 
-def _genders(array: np.ndarray) -> np.ndarray:
+def _genders(array: Shaped[np.ndarray, "people"]) -> np.ndarray:
     return np.array([GENDERS.get(str(g).lower(), UNKNOWN_GENDER) for g in array], np.int64)
 
 
-def _numbers(array: np.ndarray) -> np.ndarray:
+def _numbers(array: Shaped[np.ndarray, "people ..."]) -> np.ndarray:
     """As float64; a joint that is not finite becomes all zero: confidence 0, unknown."""
     values = array.astype(np.float64)
     if values.ndim == 3:

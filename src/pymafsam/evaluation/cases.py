@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from pymafsam.files import rle
 from pymafsam.files.json import Field
@@ -145,7 +145,7 @@ def from_json(at: Field) -> Found:
     )
 
 
-def _rounded(values: np.ndarray | None, digits: int) -> list | None:
+def _rounded(values: Shaped[np.ndarray, "..."] | None, digits: int) -> list | None:
     if values is None:
         return None
     return (np.round(np.asarray(values, np.float64), digits) + 0.0).tolist()

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
@@ -15,6 +15,10 @@ from pymafsam.files import coco as files
 from pymafsam.files import rle
 from pymafsam.files.json import Field
 from pymafsam.records import Inside
+
+if TYPE_CHECKING:
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
 
 # COCOeval.stats of the keypoint task, in its order.
 SUMMARY = ("AP", "AP .5", "AP .75", "AP (M)", "AP (L)", "AR", "AR .5", "AR .75", "AR (M)", "AR (L)")
@@ -114,7 +118,7 @@ def score(
     return dict(zip(SUMMARY, map(float, evaluation.stats), strict=True))
 
 
-def truth_of(annotations: Path) -> Any:
+def truth_of(annotations: Path) -> "COCO":
     """The annotation file as pycocotools holds it."""
     from pycocotools.coco import COCO
 
@@ -124,8 +128,8 @@ def truth_of(annotations: Path) -> Any:
 
 
 def _evaluated(
-    truth: Any, results: Sequence[dict[str, Any]], pictures: Sequence[int] | None
-) -> Any:
+    truth: "COCO", results: Sequence[dict[str, Any]], pictures: Sequence[int] | None
+) -> "COCOeval":
     """pycocotools' matches of results with annotations, picture by picture."""
     from pycocotools.cocoeval import COCOeval
 
@@ -152,7 +156,7 @@ _AREAS = {" (M)": 1, " (L)": 2}
 
 
 def precision_rows(
-    truth: Any, results: Sequence[dict[str, Any]], pictures: Sequence[int]
+    truth: "COCO", results: Sequence[dict[str, Any]], pictures: Sequence[int]
 ) -> Iterator[tuple[str, str, Float[np.ndarray, "rows columns"], list[int]]]:
     """COCO's ten figures before they are summed up: (name, statistic, rows, picture of each).
 

@@ -9,7 +9,7 @@ compared.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -203,7 +203,7 @@ def f1(rows: Rows) -> Statistic:
         true, false, missed = (weights @ rows).reshape(-1, 3).T
         whole = 2 * true + false + missed
         # A class that is neither there nor found says nothing.
-        return _over(float((2 * true[whole > 0] / whole[whole > 0]).sum()), int((whole > 0).sum()))
+        return _over(float((2 * true[whole > 0] / whole[whole > 0]).sum()), (whole > 0).sum())
 
     return of
 
@@ -255,7 +255,7 @@ def average_recall(rows: Rows) -> Statistic:
     return of
 
 
-def _over(amount: Any, whole: Any) -> float:
+def _over(amount: float | np.number, whole: float | np.number) -> float:
     """A quotient of two numbers; NaN where there is nothing to divide by."""
     return float(amount / whole) if whole > 0 else float("nan")
 

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from pymafsam.body import BodyModel
 from pymafsam.evaluation import sequence
@@ -94,7 +94,7 @@ def figures(
 
 
 def _places(
-    motion: Motion, run: np.ndarray, model: BodyModel
+    motion: Motion, run: Shaped[np.ndarray, "frames"], model: BodyModel
 ) -> tuple[Float[np.ndarray, "frames joints 3"], Float[np.ndarray, "frames feet 3"]]:
     """Joints and foot points in camera axes, metres."""
     skeleton = Skeleton.of(model, ())

@@ -7,7 +7,6 @@ import base64
 import html
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -168,7 +167,10 @@ def tile(
 
 
 def _limbs(
-    canvas: Any, points: Float[np.ndarray, "points 3"], layout: str, colour: tuple[int, int, int]
+    canvas: UInt8[np.ndarray, "height width 3"],
+    points: Float[np.ndarray, "points 3"],
+    layout: str,
+    colour: tuple[int, int, int],
 ) -> None:
     import cv2
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -166,7 +165,9 @@ class SavedPoses:
             if name in self.arrays
         }
 
-    def _joints(self, vectors: Any, betas: Any) -> dict[str, Float[np.ndarray, "points 3"]]:
+    def _joints(
+        self, vectors: Float[np.ndarray, "joints 3"], betas: Float[np.ndarray, "betas"]
+    ) -> dict[str, Float[np.ndarray, "points 3"]]:
         turns = rotation.from_axis_angle(vectors).astype(np.float32)
         mesh = body.skin(self.model, Pose(rotations=turns, betas=betas.astype(np.float32)))
         known = [name for name in SETS if name in self.model.regressors]

@@ -174,7 +174,7 @@ def _on(scores: Scores, cases: Sequence[str]) -> list[Figure]:
     return out
 
 
-def _strict(value: Any) -> Any:
+def _strict(value: object) -> Any:
     """Plain json: what is not a number is null."""
     if isinstance(value, Mapping):
         return {key: _strict(member) for key, member in value.items()}

@@ -66,7 +66,7 @@ def arrays(scene: Scene) -> dict[str, np.ndarray]:
 
 
 def _stack(
-    rows: list[np.ndarray], empty: tuple[int, ...], dtype: type = np.float64
+    rows: list[Shaped[np.ndarray, "..."]], empty: tuple[int, ...], dtype: type = np.float64
 ) -> Shaped[np.ndarray, "people ..."]:
     return np.stack(rows).astype(dtype) if rows else np.zeros(empty, dtype)
 

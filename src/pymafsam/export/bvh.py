@@ -8,6 +8,7 @@ z, y, x in degrees, so a joint's matrix is Rz Ry Rx. The root's place is in the 
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 
 from pymafsam.export.rigs import Rig
 from pymafsam.geometry import joints
@@ -77,5 +78,5 @@ def _joint(rig: Rig, joint: int, depth: int) -> list[str]:
     return [*lines, f"{pad}}}"]
 
 
-def _offset(metres: np.ndarray) -> str:
+def _offset(metres: Float[np.ndarray, "3"]) -> str:
     return "OFFSET " + " ".join(f"{value * PER_METRE:.5f}" for value in metres)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Shaped
 
 COMPONENT = {"<f4": 5126, "<u4": 5125, "<u2": 5123}
 KIND = {1: "SCALAR", 3: "VEC3", 4: "VEC4", 16: "MAT4"}
@@ -24,7 +25,9 @@ class Arrays:
     views: list[dict[str, Any]] = field(default_factory=list)
     accessors: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, array: np.ndarray, kind: str, target: int | None = None) -> int:
+    def add(
+        self, array: Shaped[np.ndarray, "rows ..."], kind: str, target: int | None = None
+    ) -> int:
         """Append rows as numpy ``kind``; the accessor's index."""
         rows = np.ascontiguousarray(array.reshape(len(array), -1).astype(kind))
         view = {"buffer": 0, "byteOffset": len(self.data), "byteLength": rows.nbytes}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from pymafsam.body import BodyModel, skin
 from pymafsam.errors import BadInput
@@ -122,11 +122,11 @@ def _axis_angle(pose: Pose) -> Float[np.ndarray, "joints 3"]:
     return rotation.to_axis_angle(pose.rotations.astype(np.float64))
 
 
-def _sets(sets: Mapping[str, np.ndarray], digits: int) -> dict[str, list]:
+def _sets(sets: Mapping[str, Float[np.ndarray, "points _"]], digits: int) -> dict[str, list]:
     return {name: _rounded(points, digits) for name, points in sets.items()}
 
 
-def _rounded(values: Iterable | np.ndarray, digits: int) -> list:
+def _rounded(values: Iterable | Shaped[np.ndarray, "..."], digits: int) -> list:
     # Adding 0 turns -0.0 into 0.0.
     return (np.round(np.asarray(values, np.float64), digits) + 0.0).tolist()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Shaped
 
 from pymafsam.errors import BadInput
 from pymafsam.files import made
@@ -129,7 +130,7 @@ def load(path: Path) -> SequenceScene:
         raise BadInput(f"{path} is no sequence that pymafsam wrote ({error}).") from error
 
 
-def _sequence(arrays: dict[str, np.ndarray]) -> SequenceScene:
+def _sequence(arrays: dict[str, Shaped[np.ndarray, "..."]]) -> SequenceScene:
     width, height = arrays["size"].tolist()
     x, y = arrays["centre"].tolist()
     return SequenceScene(
@@ -143,7 +144,7 @@ def _sequence(arrays: dict[str, np.ndarray]) -> SequenceScene:
     )
 
 
-def _motion(arrays: dict[str, np.ndarray], track: int) -> Motion:
+def _motion(arrays: dict[str, Shaped[np.ndarray, "..."]], track: int) -> Motion:
     return Motion(
         track=track,
         **{
@@ -153,6 +154,6 @@ def _motion(arrays: dict[str, np.ndarray], track: int) -> Motion:
     )
 
 
-def _rounded(values: np.ndarray, digits: int) -> list:
+def _rounded(values: Shaped[np.ndarray, "..."], digits: int) -> list:
     # Adding 0 turns -0.0 into 0.0.
     return (np.round(values.astype(np.float64), digits) + 0.0).tolist()

@@ -7,28 +7,30 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+from jaxtyping import Shaped, UInt8
 
 from pymafsam.errors import BadInput, PymafsamError
-from pymafsam.files import made
+from pymafsam.files import limits, made, video
 from pymafsam.files.folders import files_below
 from pymafsam.records import Frame, Pixels
+
+if TYPE_CHECKING:
+    from PIL.Image import Exif
+    from PIL.Image import Image as Picture
+
+N = TypeVar("N", int, float)
 
 log = logging.getLogger(__name__)
 
 PICTURES = frozenset(".jpg .jpeg .jpe .png .webp .bmp .tif .tiff .gif .ppm .pgm .avif .jp2".split())
 VIDEOS = frozenset(".mp4 .mov .m4v .avi .mkv .webm .mpg .mpeg .ogv .wmv .flv .3gp".split())
 
-# Pillow's and FFmpeg's readers for what is meant above. Others know formats that run programs
-# (PostScript), or name further files and addresses to be opened (playlists).
+# Pillow's readers for what is meant above. Others know formats that run programs (PostScript).
 PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF", "JPEG2000")
-VIDEO_FORMATS = "mov,mp4,m4v,3gp,avi,matroska,webm,mpeg,mpegvideo,mpegts,ogg,asf,flv"
-
-# About the largest a camera makes; beyond it a file is more likely a trap than a photograph.
-MOST_PIXELS = 178_000_000
 
 # Diagonal of the 36 x 24 mm frame that "35 mm equivalent" focal lengths refer to.
 FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
@@ -98,7 +100,7 @@ def read(*paths: str | Path, failed: Report | None = None) -> Iterator[Frame]:
 def read_source(source: Source) -> Iterator[Frame]:
     """The frames of one source: one for a picture, all for a video."""
     if source.is_video:
-        yield from read_video(source.path, source.name)
+        yield from video.read(source.path, PurePosixPath(source.name).with_suffix("").as_posix())
     else:
         yield read_picture(source.path, source.name)
 
@@ -108,7 +110,7 @@ def read_picture(path: Path, name: str | None = None) -> Frame:
 
     Transparent pixels are laid over white, 16-bit and floating values scaled to 8 bits; of an
     animation the first picture is read. Raises BadInput when the file is missing, damaged, cut
-    off, not a picture, or larger than ``MOST_PIXELS``.
+    off, not a picture, or larger than ``limits.MOST_PIXELS``.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -119,7 +121,7 @@ def read_picture(path: Path, name: str | None = None) -> Frame:
             # and other oddities (broken EXIF, palette transparency) do not spoil the pixels.
             warnings.simplefilter("ignore")
             with _opened(path) as picture:
-                _refuse_if_huge(path, picture.size)
+                limits.check_pixels(str(path), picture.size)
                 if getattr(picture, "is_animated", False):
                     log.info("%s is an animation: its first picture is used.", path)
                 exif = _exif(picture)
@@ -128,7 +130,7 @@ def read_picture(path: Path, name: str | None = None) -> Frame:
     except BadInput:
         raise
     except Image.DecompressionBombError as error:
-        raise BadInput(_too_large(path, "it is")) from error
+        raise BadInput(limits.too_many_pixels(str(path), "it is")) from error
     except FileNotFoundError as error:
         raise BadInput(f"There is no file {path}.") from error
     except UnidentifiedImageError as error:
@@ -142,7 +144,7 @@ def read_picture(path: Path, name: str | None = None) -> Frame:
     return Frame(pixels=pixels, name=name or path.name, focal=focal)
 
 
-def _opened(path: Path) -> Any:
+def _opened(path: Path) -> "Picture":
     """The picture, its pixels not yet decoded. Raises what Pillow raises."""
     from PIL import Image, UnidentifiedImageError
 
@@ -155,7 +157,7 @@ def _opened(path: Path) -> Any:
     raise UnidentifiedImageError(str(path))
 
 
-def _exif(picture: Any) -> Any:
+def _exif(picture: "Picture") -> "Exif":
     """The EXIF tags; none when they are damaged, which does not spoil the pixels."""
     from PIL import Image
 
@@ -166,7 +168,7 @@ def _exif(picture: Any) -> Any:
         return Image.Exif()
 
 
-def _upright(picture: Any, exif: Any) -> Any:
+def _upright(picture: "Picture", exif: "Exif") -> "Picture":
     """The picture turned and mirrored as EXIF's orientation (2 to 8) says.
 
     Pillow's own ``exif_transpose`` also writes the other tags anew, and fails where one of them
@@ -190,7 +192,7 @@ def _upright(picture: Any, exif: Any) -> Any:
     return picture.transpose(steps[orientation - 2])
 
 
-def from_array(pixels: Any, name: str = "array", focal: float | None = None) -> Frame:
+def from_array(pixels: object, name: str = "array", focal: float | None = None) -> Frame:
     """A frame from an array: (h, w, 3) RGB, (h, w, 4) RGBA or (h, w) grey; 8-bit, or floats.
 
     Floats are 0..1, 0..255 or 0..65535, whichever fits; NaN becomes black. Raises BadInput for any
@@ -213,56 +215,7 @@ def from_array(pixels: Any, name: str = "array", focal: float | None = None) -> 
     return Frame(pixels=np.ascontiguousarray(array), name=name, focal=focal)
 
 
-def read_video(path: Path, name: str | None = None) -> Iterator[Frame]:
-    """The frames of a video in order, turned upright; names are ``<stem>/<6 digits>``.
-
-    Raises BadInput when the file is not a video or holds no frame; a video damaged half way gives
-    the frames before the damage, then raises.
-    """
-    stem = Path(name or path.name).with_suffix("").as_posix()
-    index = 0
-    try:
-        # FFmpeg is given the open file and never its name: it may open nothing else.
-        with path.open("rb") as file, _container(file) as container:
-            if not container.streams.video:
-                raise BadInput(f"{path} holds no video, only sound or subtitles.")
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            _refuse_if_huge(path, (stream.width or 0, stream.height or 0))
-            for index, picture in enumerate(container.decode(stream), start=1):
-                # Frames may be larger than the file announced.
-                _refuse_if_huge(path, (picture.width, picture.height))
-                pixels = picture.to_ndarray(format="rgb24")
-                quarter_turns = round(getattr(picture, "rotation", 0) / 90)
-                yield Frame(
-                    pixels=np.ascontiguousarray(np.rot90(pixels, quarter_turns)),
-                    name=f"{stem}/{index:06d}",
-                    index=index - 1,
-                    seconds=None if picture.time is None else float(picture.time),
-                )
-    except BadInput:
-        raise
-    except Exception as error:  # FFmpeg's errors, and Python's on what damaged files announce
-        log.debug("%s", path, exc_info=True)
-        reason = getattr(error, "strerror", None) or error
-        raise BadInput(
-            f"The video {path} cannot be read beyond frame {index} ({reason})."
-        ) from error
-    if index == 0:
-        raise BadInput(f"The video {path} holds no frames.")
-
-
-def _container(file: Any) -> Any:
-    import av
-
-    options = {"format_whitelist": VIDEO_FORMATS, "protocol_whitelist": ""}
-    # Titles may be in any encoding; nobody reads them here. PyAV 19 has no such argument any more.
-    old = int(av.__version__.split(".")[0]) < 19
-    encoding: dict[str, Any] = {"metadata_errors": "ignore"} if old else {}
-    return av.open(file, options=options, **encoding)
-
-
-def _as_rgb8(picture: Any) -> Pixels:
+def _as_rgb8(picture: "Picture") -> Pixels:
     """Any Pillow mode as 8-bit RGB."""
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
         return np.repeat(_to_8_bits(np.asarray(picture))[..., None], 3, axis=2)
@@ -271,7 +224,7 @@ def _as_rgb8(picture: Any) -> Pixels:
     return np.array(picture.convert("RGB"))
 
 
-def _to_8_bits(values: np.ndarray) -> np.ndarray:
+def _to_8_bits(values: Shaped[np.ndarray, "..."]) -> np.ndarray:
     """Values of 16-bit, 32-bit or floating pictures: by the range they can have, not use.
 
     Which range that is, the largest value tells; floats may overshoot theirs (sharpening does).
@@ -287,7 +240,8 @@ def _to_8_bits(values: np.ndarray) -> np.ndarray:
     return (np.clip(scaled, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def _range(largest: float | int, tops: Sequence[float | int]) -> Any:
+def _range(largest: N, tops: Sequence[N]) -> N:
+    """The least of the largest values of the known ranges that holds all of a picture's."""
     for top in tops:
         if largest <= top:
             return top
@@ -297,12 +251,12 @@ def _range(largest: float | int, tops: Sequence[float | int]) -> Any:
     )
 
 
-def _over_white(rgba: np.ndarray) -> Pixels:
+def _over_white(rgba: UInt8[np.ndarray, "height width 4"]) -> Pixels:
     alpha = rgba[..., 3:].astype(np.uint16)
     return ((rgba[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
 
 
-def _focal_from_exif(exif: Any, size: tuple[int, int]) -> float | None:
+def _focal_from_exif(exif: "Exif", size: tuple[int, int]) -> float | None:
     """Focal length in pixels by the 35 mm equivalent, or None when the file does not tell.
 
     A picture cropped after the shot (its shape no longer the one recorded) tells nothing.
@@ -324,18 +278,6 @@ def _focal_from_exif(exif: Any, size: tuple[int, int]) -> float | None:
         if abs(shape / shot - 1) > 0.02:
             return None
     return equivalent / FULL_FRAME_DIAGONAL_MM * math.hypot(*size)
-
-
-def _refuse_if_huge(path: Path, size: tuple[int, int]) -> None:
-    if size[0] * size[1] > MOST_PIXELS:
-        raise BadInput(_too_large(path, f"{size[0]} x {size[1]} pixels are"))
-
-
-def _too_large(path: Path, what: str) -> str:
-    return (
-        f"{path}: {what} more than the {MOST_PIXELS // 1_000_000} million pixels a picture may "
-        "have; it was not decoded.\n  Make it smaller first."
-    )
 
 
 def _not_a_picture(path: Path) -> str:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from pymafsam.errors import BadInput
 
@@ -12,11 +12,11 @@ from pymafsam.errors import BadInput
 class Journal:
     """Finished pieces by key. ``done`` holds those of earlier runs with the same settings."""
 
-    def __init__(self, lines: Any, done: dict[str, Any]):
+    def __init__(self, lines: TextIO, done: dict[str, Any]):
         self.done = done
         self._lines = lines
 
-    def add(self, key: str, value: Any) -> None:
+    def add(self, key: str, value: object) -> None:
         """Note a finished piece (plain json) on disk at once."""
         self.done[key] = value
         self._lines.write(json.dumps({"key": key, "value": value}) + "\n")

@@ -38,7 +38,7 @@ def read(path: Path) -> "Field":
     return Field(found, str(path))
 
 
-def write(content: Any, path: Path) -> None:
+def write(content: object, path: Path) -> None:
     """Plain values as strict json in UTF-8, on one line."""
     path.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
 
@@ -131,13 +131,13 @@ class Field:
         raise BadInput(f"{self.file}: {place} is {shown(self.value)}, not {wanted}.")
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value as json, cut short: for messages."""
     text = json.dumps(value, default=str)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def lines(value: Any, indent: str = "") -> str:
+def lines(value: object, indent: str = "") -> str:
     """Strict json of plain values: an object's members on lines of their own, points by rows."""
     inner = indent + "  "
     if isinstance(value, Mapping) and value:

@@ -8,9 +8,26 @@ LARGEST = 512 << 20
 LARGEST_ARCHIVE = 16 << 30  # lists of training pictures; their members are read one by one
 MOST_STEPS = 2_000_000  # of a pickle: two masks as lists take 100,000, 312,188 names 625,000
 DEEPEST = 60  # values within values
+# Of a picture, a mask, a video's frame: about the largest a camera makes; beyond it a file is more
+# likely a trap than a photograph.
+MOST_PIXELS = 178_000_000
 
 
 def check_size(called: str, amount: int) -> None:
     """Raises BadInput when ``amount`` bytes are more than a file may unfold to."""
     if amount > LARGEST:
         raise BadInput(f"{called} has or unfolds to more than {LARGEST >> 20} MB: refused.")
+
+
+def check_pixels(called: str, size: tuple[int, int]) -> None:
+    """Raises BadInput when a picture of ``size`` (width, height) is too large to be decoded."""
+    if size[0] * size[1] > MOST_PIXELS:
+        raise BadInput(too_many_pixels(called, f"{size[0]} x {size[1]} pixels are"))
+
+
+def too_many_pixels(called: str, what: str) -> str:
+    """The words for a picture that is too large."""
+    return (
+        f"{called}: {what} more than the {MOST_PIXELS // 1_000_000} million pixels a picture may "
+        "have; it was not decoded.\n  Make it smaller first."
+    )

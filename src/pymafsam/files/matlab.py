@@ -169,7 +169,7 @@ def _numbers(count: int, parts: Sequence[Element], expected: int) -> None:
             raise ValueError(f"{count:,} numbers of which {len(content)} bytes are there")
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """scipy's arrays of records and of text as dicts and ``str``, inside cells too."""
     if not isinstance(value, np.ndarray):
         return value

@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from pymafsam.errors import BadInput
+from pymafsam.files import limits
 from pymafsam.records import Inside
 
-MOST_PIXELS = 178_000_000  # of a mask, as of a picture
 FAR = 3  # picture sizes that a polygon's corner may lie outside
 TURNS = 100  # half perimeters of the picture: a longer outline is noise, and takes memory by length
 LONGEST = 5  # characters of a compressed run length, five bits each beside the sign
@@ -26,14 +26,14 @@ def encode(inside: Inside) -> dict[str, Any]:
     return {"size": list(run_lengths["size"]), "counts": run_lengths["counts"].decode("ascii")}
 
 
-def decode(segmentation: Any, size: tuple[int, int]) -> Inside:
+def decode(segmentation: object, size: tuple[int, int]) -> Inside:
     """The mask of COCO run lengths (compressed or not) or polygons; ``size`` is (width, height).
 
     Raises BadInput when the segmentation is of another size, is not COCO's, has run lengths that
     do not sum to height x width, or corners that are not numbers near the picture.
     """
     width, height = size
-    if not 0 < width * height <= MOST_PIXELS:
+    if not 0 < width * height <= limits.MOST_PIXELS:
         raise BadInput(f"A mask of {width} x {height} pixels is none of a picture.")
     if isinstance(segmentation, Mapping):
         return filled(_run_lengths(segmentation, size), size)
@@ -99,7 +99,7 @@ def _uncompressed(text: str) -> list[int]:
     return counts
 
 
-def _polygons(segmentation: Any, size: tuple[int, int]) -> list[list[float]]:
+def _polygons(segmentation: object, size: tuple[int, int]) -> list[list[float]]:
     """Lists x, y, x, y ... of three corners or more, checked."""
     if not isinstance(segmentation, list) or not segmentation:
         raise _refused("wanted run lengths, or a list of polygons")
@@ -110,7 +110,7 @@ def _polygons(segmentation: Any, size: tuple[int, int]) -> list[list[float]]:
     return [corners.ravel().tolist() for corners in polygons]
 
 
-def _corners(polygon: Any, size: tuple[int, int]) -> Float[np.ndarray, "corners 2"]:
+def _corners(polygon: object, size: tuple[int, int]) -> Float[np.ndarray, "corners 2"]:
     try:
         plain = np.array(polygon)
         numbers = plain.astype(np.float64) if plain.dtype.kind in "iuf" else np.zeros(0)
@@ -125,7 +125,7 @@ def _corners(polygon: Any, size: tuple[int, int]) -> Float[np.ndarray, "corners 
     return corners
 
 
-def _is_whole(value: Any) -> bool:
+def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 

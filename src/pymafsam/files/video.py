@@ -10,13 +10,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pymafsam.errors import BadInput
-from pymafsam.files import hdr
+from pymafsam.files import hdr, limits
 from pymafsam.records import Frame, Pixels
+
+if TYPE_CHECKING:
+    from av import VideoFrame, VideoStream
+    from av.container import InputContainer, OutputContainer
+    from av.stream import Stream
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +29,12 @@ TICKS = 90_000  # per second: the clock of MPEG, exact for all usual frame rates
 QUALITY = "20"  # x264's constant rate factor: hardly to be told from the original
 # Twice as fast as its neighbour for a few per cent more bytes.
 PRESET = "veryfast"
-Broken = Callable[[int, str], None]
+# FFmpeg's readers for plain containers. Others name further files and addresses to be opened
+# (playlists); those named may open nothing either.
+FORMATS = "mov,mp4,m4v,3gp,avi,matroska,webm,mpeg,mpegvideo,mpegts,ogg,asf,flv"
+ONLY = {"format_whitelist": FORMATS, "protocol_whitelist": ""}
+MOST_BROKEN = 10_000  # packets, after which a video is given up
+Broken = Callable[[int, str], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,18 +51,31 @@ class Facts:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[Any]:
-    """The container of a video. Raises BadInput for what is none, or has no pictures."""
+def opened(path: Path) -> Iterator["InputContainer"]:
+    """The container of a video. Raises BadInput for what is none, has no pictures, or is damaged.
+
+    FFmpeg is given the open file and never its name: it may open nothing else.
+    """
     import av
-    import av.error
 
     try:
-        with av.open(str(path)) as container:
+        with path.open("rb") as file, av.open(file, options=ONLY, **_any_encoding()) as container:
             if not container.streams.video:
                 raise BadInput(f"{path} holds no video, only sound or subtitles.")
             yield container
-    except av.error.FFmpegError as error:
-        raise BadInput(f"The video {path} cannot be read ({error.strerror}).") from error
+    except BadInput:
+        raise
+    except Exception as error:  # FFmpeg's errors, and Python's on what damaged files announce
+        log.debug("%s", path, exc_info=True)
+        reason = getattr(error, "strerror", None) or error
+        raise BadInput(f"The video {path} cannot be read ({reason}).") from error
+
+
+def _any_encoding() -> dict[str, Any]:
+    """Titles may be in any encoding; nobody reads them. PyAV 19 has no such argument any more."""
+    import av
+
+    return {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
 def facts(path: Path) -> Facts:
@@ -69,21 +92,37 @@ def facts(path: Path) -> Facts:
         )
 
 
+def read(path: Path, name: str) -> Iterator[Frame]:
+    """The frames as ``frames`` gives them; BadInput behind the last when some are missing."""
+    missing: dict[int, str] = {}
+    yield from frames(path, name, missing.setdefault)
+    if missing:
+        first, why = next(iter(missing.items()))
+        raise BadInput(
+            f"The video {path} cannot be read whole: from frame {first + 1} on some are damaged "
+            f"({why}).\n  The others were read."
+        )
+
+
 def frames(path: Path, name: str, broken: Broken) -> Iterator[Frame]:
-    """The frames that can be decoded, in order, upright, at times that rise.
+    """The frames that can be decoded, in order, upright, at times that rise: ``<name>/<6 digits>``.
 
     What cannot be decoded is told to ``broken`` (the frame's index, why) and left out: the frames
-    around it keep their times, so the gap can be seen. Raises BadInput when there is no frame.
+    around it keep their times, so the gap can be seen. Raises BadInput when there is no frame, and
+    for frames larger than ``limits.MOST_PIXELS``.
     """
     count, last = 0, -np.inf
     with opened(path) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
+        limits.check_pixels(str(path), (stream.width or 0, stream.height or 0))
         step = 1 / float(stream.average_rate or stream.guessed_rate or 25)
         for picture, why in _decoded(container, stream):
             if picture is None:
                 broken(count, why)
                 continue
+            # Frames may be larger than the file announced.
+            limits.check_pixels(str(path), (picture.width, picture.height))
             seconds = last + step if picture.time is None else float(picture.time)
             if seconds <= last:
                 seconds = last + step / 2  # times that stand still or fall are damage, too
@@ -96,7 +135,7 @@ def frames(path: Path, name: str, broken: Broken) -> Iterator[Frame]:
         raise BadInput(f"The video {path} holds no frame that can be decoded.")
 
 
-def _pixels(picture: Any) -> Pixels:
+def _pixels(picture: "VideoFrame") -> Pixels:
     """A decoded picture's own pixels; those of high dynamic range tone-mapped."""
     curve = hdr.curve_of(picture)
     if curve is None:
@@ -104,12 +143,14 @@ def _pixels(picture: Any) -> Pixels:
     return hdr.tone_mapped(picture.to_ndarray(format="rgb48le"), curve)
 
 
-def _decoded(container: Any, stream: Any) -> Iterator[tuple[Any | None, str]]:
+def _decoded(
+    container: "InputContainer", stream: "VideoStream"
+) -> Iterator[tuple["VideoFrame | None", str]]:
     """Pictures, packet by packet, so that a damaged one spoils no other; or what was wrong."""
     import av.error
 
-    packets = container.demux(stream)
-    while True:
+    packets, failed = container.demux(stream), 0
+    while failed < MOST_BROKEN:
         try:
             packet = next(packets, None)
             if packet is None:
@@ -118,6 +159,7 @@ def _decoded(container: Any, stream: Any) -> Iterator[tuple[Any | None, str]]:
         except av.error.EOFError:
             return
         except av.error.FFmpegError as error:
+            failed += 1
             yield None, error.strerror or str(error)
             if not isinstance(error, av.error.InvalidDataError):
                 return
@@ -173,29 +215,31 @@ def join(segments: Sequence[Path], path: Path, *, mark: str, sound: Path | None 
 
     with av.open(str(path), "w", format="mp4") as film:
         film.metadata["comment"] = mark
-        with av.open(str(segments[0])) as first:
+        with opened(segments[0]) as first:
             stream = film.add_stream_from_template(first.streams.video[0])
         audio = None if sound is None else _sound(film, sound)
         for segment in segments:
-            with av.open(str(segment)) as source:
-                for packet in source.demux(source.streams.video[0]):
-                    if packet.dts is not None:
-                        packet.stream = stream
-                        film.mux(packet)
+            with opened(segment) as source:
+                _copy(source, source.streams.video[0], film, stream)
         if audio is not None and sound is not None:
-            with av.open(str(sound)) as source:
-                for packet in source.demux(source.streams.audio[0]):
-                    if packet.dts is not None:
-                        packet.stream = audio
-                        film.mux(packet)
+            with opened(sound) as source:
+                _copy(source, source.streams.audio[0], film, audio)
 
 
-def _sound(film: Any, source: Path) -> Any:
+def _copy(
+    source: "InputContainer", stream: "Stream", film: "OutputContainer", to: "Stream"
+) -> None:
+    for packet in source.demux(stream):
+        if packet.dts is not None:
+            packet.stream = to
+            film.mux(packet)
+
+
+def _sound(film: "OutputContainer", source: Path) -> "Stream | None":
     """A stream for the first sound of a video; None where there is none that mp4 can hold."""
-    import av
     import av.error
 
-    with av.open(str(source)) as container:
+    with opened(source) as container:
         if not container.streams.audio:
             return None
         try:

@@ -32,7 +32,9 @@ class State:
     betas: Float[np.ndarray, "people betas"]
     translation: Float[np.ndarray, "people 3"]
 
-    def moved(self, step: Float[np.ndarray, "people unknowns"], free: np.ndarray) -> "State":
+    def moved(
+        self, step: Float[np.ndarray, "people unknowns"], free: Int[np.ndarray, "free"]
+    ) -> "State":
         """The state after a step of the unknowns; ``free`` lists the joints that may turn."""
         last = 3 + 3 * len(free)
         turns = rotation.from_axis_angle(step[:, 3:last].reshape(len(step), -1, 3))

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 
 from pymafsam.body import BodyModel
 from pymafsam.fitting.cameras import Cameras
@@ -277,7 +277,7 @@ def _state(problem: Objective, lifted: Lifted) -> State:
 class Lifter:
     """The trained network in numpy; ``weights`` as training.lifting names them."""
 
-    def __init__(self, weights: Mapping[str, np.ndarray]):
+    def __init__(self, weights: Mapping[str, Shaped[np.ndarray, "..."]]):
         self.weights = {name: value.astype(np.float32) for name, value in weights.items()}
         self.blocks = sum(name.endswith("first.weight") for name in weights)
         self.free = len(weights["mean"])

@@ -78,7 +78,9 @@ def _explained(seen: Seen, points: Float[np.ndarray, "points 2"], side: float) -
     return float(np.mean((seen.confidence * np.exp(-squared / 2))[named]))
 
 
-def _box_overlap(points: Float[np.ndarray, "points 2"], box: np.ndarray, camera: Camera) -> float:
+def _box_overlap(
+    points: Float[np.ndarray, "points 2"], box: Float[np.ndarray, "4"], camera: Camera
+) -> float:
     """Intersection over union of the person's box and the landmarks' (within the picture)."""
     clipped = np.clip(points, 0, np.asarray(camera.size, np.float64))
     return overlap(np.concatenate([clipped.min(axis=0), clipped.max(axis=0)]), box)

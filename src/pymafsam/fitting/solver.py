@@ -9,7 +9,7 @@ company (up to rounding in products of other sizes).
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 
 from pymafsam.fitting.chain import State
 from pymafsam.fitting.objective import Normal
@@ -21,7 +21,10 @@ LONGEST_TURN = 1.0  # radians per step and joint
 
 
 def minimise(
-    objective: Callable[[State], Normal], state: State, free: np.ndarray, iterations: int
+    objective: Callable[[State], Normal],
+    state: State,
+    free: Int[np.ndarray, "free"],
+    iterations: int,
 ) -> tuple[State, Float[np.ndarray, "people"]]:
     """The state after ``iterations`` steps, and its energy per person (never above the start's)."""
     current = objective(state)
@@ -49,7 +52,7 @@ def _step(
     return step * np.minimum(1.0, LONGEST_TURN / np.maximum(longest, 1e-12))[:, None]
 
 
-def _choose(better: np.ndarray, found: Normal, current: Normal) -> Normal:
+def _choose(better: Bool[np.ndarray, "people"], found: Normal, current: Normal) -> Normal:
     return Normal(
         energy=np.where(better, found.energy, current.energy),
         gradient=np.where(better[:, None], found.gradient, current.gradient),

@@ -1,7 +1,7 @@
 """What makes a prompt a bad one: whatever cannot be meant on this picture."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from pymafsam.errors import BadInput
 from pymafsam.geometry.boxes import bounds
@@ -48,7 +48,7 @@ def check(prompt: Prompt, size: tuple[int, int], who: str = "The prompt") -> Pro
     return prompt
 
 
-def _check_box(box: np.ndarray, size: tuple[int, int], who: str) -> None:
+def _check_box(box: Shaped[np.ndarray, "4"], size: tuple[int, int], who: str) -> None:
     x0, y0, x1, y1 = box
     shown = f"{x0:g}, {y0:g}, {x1:g}, {y1:g}"
     if not np.isfinite(box).all() or x1 <= x0 or y1 <= y0:

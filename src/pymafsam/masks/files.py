@@ -6,9 +6,9 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from jaxtyping import Shaped
 
 from pymafsam.errors import BadInput
 from pymafsam.files import json, pickles, rle
@@ -55,7 +55,9 @@ def read_one(path: Path, size: tuple[int, int] | None = None) -> Inside:
     return masks[0]
 
 
-def people_of_labels(labels: np.ndarray, called: str = "The label map") -> list[Inside]:
+def people_of_labels(
+    labels: Shaped[np.ndarray, "height width"], called: str = "The label map"
+) -> list[Inside]:
     """A map of whole numbers (height, width) to masks: 0 is nobody, every other value a person.
 
     Black and white (0 and 255) is one person. Raises BadInput for unknown label values: 255 among
@@ -98,7 +100,7 @@ def _picture(path: Path) -> np.ndarray:
         raise BadInput(f"{path} cannot be read as a mask: {error}.") from error
 
 
-def _arrays(value: Any, called: str) -> list[Inside]:
+def _arrays(value: object, called: str) -> list[Inside]:
     if isinstance(value, Mapping):
         return [inside_of(value, called)]
     if (
@@ -154,6 +156,6 @@ def decoded(segmentation: json.Field, size: tuple[int, int] | None) -> Inside:
     return segmentation.decoded(lambda raw: rle.decode(raw, size or rle.size_of(raw)))
 
 
-def _listed(values: np.ndarray) -> str:
+def _listed(values: Shaped[np.ndarray, "values"]) -> str:
     shown = ", ".join(str(value) for value in values[:8].tolist())
     return shown + (" ..." if len(values) > 8 else "")

@@ -5,7 +5,7 @@ all four are still there, so that the choice is ours.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
@@ -15,6 +15,9 @@ from pymafsam.masks.sam import SamSegmenter
 from pymafsam.masks.view import LOGITS, Logits
 from pymafsam.pretrained import networks
 from pymafsam.pretrained.networks import Runs
+
+if TYPE_CHECKING:
+    from onnx import GraphProto
 
 ALL_MASKS = "/Reshape_9_output_0"
 ALL_SCORES = "/iou_prediction_head/layers.2/Gemm_output_0"
@@ -34,7 +37,7 @@ class MobileSam:
 
     def decode(
         self,
-        embedding: Any,
+        embedding: object,
         points: Float[np.ndarray, "points 2"],
         labels: Float[np.ndarray, "points"],
         previous: Logits | None,
@@ -78,7 +81,7 @@ def opened(decoder: Path) -> bytes:
     return model.SerializeToString()
 
 
-def _drop_unused(graph: Any) -> None:
+def _drop_unused(graph: "GraphProto") -> None:
     """Remove the nodes that no output needs (nodes are sorted, so one backward pass does)."""
     needed = {value.name for value in graph.output}
     kept = []

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from pymafsam.errors import BadInput, BadUsage, MissingAsset, UntrustedFile
 from pymafsam.masks.sam import BOTTOM_RIGHT, INSIDE, OUTSIDE, TOP_LEFT, SamSegmenter
@@ -159,7 +159,7 @@ class OfficialSam:
 
     def decode(
         self,
-        embedding: Any,
+        embedding: object,
         points: Float[np.ndarray, "points 2"],
         labels: Float[np.ndarray, "points"],
         previous: Logits | None,
@@ -184,7 +184,7 @@ class OfficialSam:
             )
         return logits[0].cpu().numpy(), scores[0].cpu().numpy()
 
-    def _tensor(self, array: np.ndarray) -> Any:
+    def _tensor(self, array: Shaped[np.ndarray, "..."]) -> Any:
         return self._torch.as_tensor(array, dtype=self._torch.float32, device=self._device)
 
 

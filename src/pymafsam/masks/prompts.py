@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from pymafsam.errors import BadInput
 from pymafsam.files import coco, json, rle
@@ -74,7 +74,7 @@ def _same(one: Prompt, other: Prompt) -> bool:
     return bool(np.count_nonzero(one.mask & other.mask) > SAME * union)
 
 
-def _own_keypoints(person: Person, box: np.ndarray) -> np.ndarray | None:
+def _own_keypoints(person: Person, box: Shaped[np.ndarray, "4"]) -> np.ndarray | None:
     if person.keypoints is None:
         return None
     room = ROOM * (box[2:] - box[:2])
@@ -83,7 +83,7 @@ def _own_keypoints(person: Person, box: np.ndarray) -> np.ndarray | None:
     return np.column_stack([places, np.where(own, person.keypoints[:, 2], 0.0)])
 
 
-def _own_mask(person: Person, box: np.ndarray) -> np.ndarray | None:
+def _own_mask(person: Person, box: Shaped[np.ndarray, "4"]) -> np.ndarray | None:
     if person.mask is None or not person.mask.any() or share_in(person.mask, box) < OWN:
         return None
     return person.mask
@@ -112,7 +112,7 @@ def to_json(prompt: Prompt) -> dict[str, Any]:
 
 
 def from_json(
-    row: Any, size: tuple[int, int], who: str = "The prompt", folder: Path | None = None
+    row: object, size: tuple[int, int], who: str = "The prompt", folder: Path | None = None
 ) -> Prompt:
     """The inverse of ``to_json``; a mask may also be polygons or the name of a file in ``folder``.
 
@@ -151,7 +151,7 @@ def from_json(
     )
 
 
-def _mask(value: Any, size: tuple[int, int], who: str, folder: Path | None) -> Inside | None:
+def _mask(value: object, size: tuple[int, int], who: str, folder: Path | None) -> Inside | None:
     if value is None:
         return None
     if isinstance(value, str):
@@ -162,7 +162,7 @@ def _mask(value: Any, size: tuple[int, int], who: str, folder: Path | None) -> I
         raise BadInput(f"{who}: {error}") from error
 
 
-def _pins(value: Any, who: str) -> dict[str, tuple[float, float]]:
+def _pins(value: object, who: str) -> dict[str, tuple[float, float]]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
@@ -178,7 +178,7 @@ def _pins(value: Any, who: str) -> dict[str, tuple[float, float]]:
     return pins
 
 
-def _flips(value: Any, who: str) -> tuple[Flip, ...]:
+def _flips(value: object, who: str) -> tuple[Flip, ...]:
     if value is None:
         return ()
     plain = isinstance(value, list) and all(
@@ -283,5 +283,5 @@ def file_content(pictures: Mapping[str, Sequence[Prompt]]) -> dict[str, Any]:
     }
 
 
-def _rounded(values: Any) -> list[float]:
+def _rounded(values: Float[np.ndarray, "numbers"]) -> list[float]:
     return [round(float(value), 2) for value in values]

@@ -43,7 +43,7 @@ class Engine(Protocol):
 
     def decode(
         self,
-        embedding: Any,
+        embedding: object,
         points: Float[np.ndarray, "points 2"],
         labels: Float[np.ndarray, "points"],
         previous: Logits | None,
@@ -137,7 +137,7 @@ class SamSegmenter:
             views = self._views = Views(engine=self.engine, picture=picture, known={})
         return views
 
-    def decode(self, embedding: Any, view: View, prompt: Prompt) -> "Reading":
+    def decode(self, embedding: object, view: View, prompt: Prompt) -> "Reading":
         """The decoder's answer to one prompt on one view.
 
         A detector's keypoints and mask may be wrong together, so that the box has a say of its
@@ -173,7 +173,7 @@ class SamSegmenter:
         own = None if prompt.clicks is not None else rough(prompt, view, self.settings.share * soft)
         return logits if own is None else logits + own.reshape(logits.shape)
 
-    def _read(self, embedding: Any, view: View, prompt: Prompt) -> tuple[Logits, float]:
+    def _read(self, embedding: object, view: View, prompt: Prompt) -> tuple[Logits, float]:
         points, labels = spoken(prompt, view, self.settings.confident)
         previous = rough(prompt, view, self.settings.strength)
         masks, scores = self.engine.decode(embedding, points, labels, previous)

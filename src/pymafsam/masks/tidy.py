@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from jaxtyping import Float, Int16, UInt8
+from jaxtyping import Float, Int16, Shaped, UInt8
 
 from pymafsam.geometry.boxes import bounds
 from pymafsam.records import Inside, Mask, Pixels
@@ -107,7 +107,9 @@ def owners(
     return owner
 
 
-def _distance(box: Float[np.ndarray, "4"], rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def _distance(
+    box: Float[np.ndarray, "4"], rows: Shaped[np.ndarray, "..."], columns: Shaped[np.ndarray, "..."]
+) -> np.ndarray:
     """From a box's centre to pixels, in units of half its sides."""
     half = np.maximum((box[2:] - box[:2]) / 2, 0.5)
     centre = (box[:2] + box[2:]) / 2

@@ -224,7 +224,9 @@ def _convolutions(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
             yield weight, bias[0] if bias else None
 
 
-def _fill(layer: nn.Conv2d, weight: np.ndarray, bias: np.ndarray | None) -> None:
+def _fill(
+    layer: nn.Conv2d, weight: Float[np.ndarray, "..."], bias: Float[np.ndarray, "..."] | None
+) -> None:
     if tuple(layer.weight.shape) != weight.shape or (layer.bias is None) != (bias is None):
         raise ValueError(f"{weight.shape} for {tuple(layer.weight.shape)}")
     with torch.no_grad():

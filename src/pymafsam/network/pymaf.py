@@ -68,11 +68,11 @@ class CachedEstimate:
     estimate: Estimate
 
     @classmethod
-    def of(cls, sources: list[Tensor], estimate: Estimate) -> "CachedEstimate":
+    def of(cls, sources: list[Shaped[Tensor, "..."]], estimate: Estimate) -> "CachedEstimate":
         """Remember ``estimate`` as long as ``sources`` stay what they are."""
         return cls(sources, [_writes(t) for t in sources], estimate)
 
-    def holds(self, sources: list[Tensor], mesh: bool) -> bool:
+    def holds(self, sources: list[Shaped[Tensor, "..."]], mesh: bool) -> bool:
         """Nothing was replaced or written to, and the mesh is there if wanted."""
         same = all(a is b for a, b in zip(self.sources, sources, strict=True))
         untouched = self.writes == [_writes(t) for t in sources] and -1 not in self.writes
@@ -217,7 +217,7 @@ def _marking_last(items) -> Iterator[tuple[tuple, bool]]:
         yield item, index == len(items) - 1
 
 
-def _writes(tensor: Tensor) -> int:
+def _writes(tensor: Shaped[Tensor, "..."]) -> int:
     """How often it was written to in place; -1 where torch does not count."""
     return -1 if tensor.is_inference() else tensor._version
 

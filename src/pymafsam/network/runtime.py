@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from pymafsam.body import BodyModel
 from pymafsam.errors import BadInput, BadUsage, MissingAsset
@@ -175,7 +175,7 @@ class TorchRunner:
         return self._made, ()
 
 
-def checked(values: Mapping[str, np.ndarray]) -> Result:
+def checked(values: Mapping[str, Shaped[np.ndarray, "batch ..."]]) -> Result:
     """What a network gave, as a record. Raises BadInput where it is no number."""
     for name, value in values.items():
         if not np.isfinite(value).all():

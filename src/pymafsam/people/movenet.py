@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from pymafsam.geometry.affine import Window, cut
 from pymafsam.geometry.joints import COCO17, flip_permutation
@@ -45,7 +45,7 @@ class Heads:
         """The heads of a mirrored window as if the window had not been mirrored."""
 
         # Cell i stands for pixel 4 i, so its mirror image is cell 64 - i; cell 0 has none.
-        def turned(values: np.ndarray) -> np.ndarray:
+        def turned(values: Shaped[np.ndarray, "rows columns ..."]) -> np.ndarray:
             out = np.zeros_like(values)
             out[:, 1:] = values[:, :0:-1]
             return out

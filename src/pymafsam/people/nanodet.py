@@ -7,7 +7,7 @@ Loss", 2020.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from pymafsam.geometry.boxes import nms
 from pymafsam.pretrained.networks import Runs
@@ -83,7 +83,7 @@ def letterboxed(pixels: Pixels, scale: float) -> Float[np.ndarray, "1 3 416 416"
 
 
 def _boxes(
-    sides: Float[np.ndarray, "boxes 44"], cells: np.ndarray, stride: int
+    sides: Float[np.ndarray, "boxes 44"], cells: Int[np.ndarray, "boxes"], stride: int
 ) -> Float[np.ndarray, "boxes 4"]:
     """Corners in input pixels from distributions over the distance to each side, in strides."""
     logits = sides.reshape(-1, 4, 11).astype(np.float64)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Shaped
 
 from pymafsam.errors import BadInput
 
@@ -50,7 +51,7 @@ class Graph:
         self.nodes.append(helper.make_node(operation, inputs, names, **attributes))
         return names
 
-    def constant(self, array: np.ndarray) -> str:
+    def constant(self, array: Shaped[np.ndarray, "..."]) -> str:
         """Name of a stored constant."""
         name = f"constant_{len(self.constants)}"
         self.constants[name] = np.ascontiguousarray(array)
@@ -309,7 +310,7 @@ def _add(graph: Graph, node: dict) -> list:
     return [Value(graph.add("Add", [graph.seen(first), graph.seen(second)])[0])]
 
 
-def _biased(graph: Graph, value: Value, bias: np.ndarray) -> Value:
+def _biased(graph: Graph, value: Value, bias: Shaped[np.ndarray, "..."]) -> Value:
     """A bias along the last axis as TensorFlow sees it, wherever ONNX has that axis."""
     axes = value.axes or tuple(range(bias.ndim))
     shape = [1] * len(axes)

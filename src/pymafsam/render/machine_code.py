@@ -129,11 +129,11 @@ def _linked(content: bytes) -> Callable[..., None]:
     return _callable(address, engine)
 
 
-def _callable(address: int, owner: Any) -> Callable[..., None]:
+def _callable(address: int, owner: object) -> Callable[..., None]:
     """The function at ``address``; its code lives as long as its owner."""
     run = SIGNATURE(address)
 
-    def draw(*given: Any, _owner: Any = owner) -> None:
+    def draw(*given: Any, _owner: object = owner) -> None:
         run(*given)
 
     return draw

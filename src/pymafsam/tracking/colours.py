@@ -88,7 +88,7 @@ def _named(person: Person) -> dict[str, np.ndarray] | None:
     return out
 
 
-def _quads(corners: list[list[np.ndarray]]) -> list[Quad]:
+def _quads(corners: list[list[Float[np.ndarray, "2"]]]) -> list[Quad]:
     quad = np.array(corners)
     return [quad] if np.isfinite(quad).all() else []
 

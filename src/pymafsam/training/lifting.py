@@ -15,7 +15,7 @@ from typing import cast
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from pymafsam.body import BodyModel
@@ -112,7 +112,7 @@ class Chain(nn.Module):
     share: Tensor
     links: Tensor
 
-    def __init__(self, model: BodyModel, free: np.ndarray):
+    def __init__(self, model: BodyModel, free: Int[np.ndarray, "free"]):
         super().__init__()
         skeleton, points = Skeleton.of(model, ()), landmark_points(model)
         self.free = [int(j) for j in free]
@@ -162,7 +162,7 @@ class Rendered:
     bones: Float[Tensor, "batch links 3"]
     joints: Float[Tensor, "batch joints 3"]  # around the pelvis
 
-    def take(self, rows: Tensor) -> "Rendered":
+    def take(self, rows: Shaped[Tensor, "..."]) -> "Rendered":
         """Some of the people."""
         return Rendered(
             inputs=self.inputs[rows],
@@ -188,7 +188,7 @@ class Annotated:
     side: Float[Tensor, "batch"]
     upright: Float[Tensor, "batch"]
 
-    def take(self, rows: Tensor) -> "Annotated":
+    def take(self, rows: Shaped[Tensor, "..."]) -> "Annotated":
         """Some of the people."""
         return Annotated(
             inputs=self.inputs[rows],
@@ -255,11 +255,11 @@ def _placed(
     return torch.linalg.solve(matrix, weighted.mT @ right[..., None])[..., 0]
 
 
-def _gaussian(error: Tensor, log: Tensor) -> Tensor:
+def _gaussian(error: Float[Tensor, "..."], log: Float[Tensor, "..."]) -> Tensor:
     return (0.5 * (error * torch.exp(-log)).square().clamp(max=50) + log).mean()
 
 
-def _laplace(error: Tensor, log: Tensor) -> Tensor:
+def _laplace(error: Float[Tensor, "..."], log: Float[Tensor, "..."]) -> Tensor:
     return (error.abs() * torch.exp(-log) + log).mean()
 
 

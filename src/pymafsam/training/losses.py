@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 from torch.nn import functional
 
@@ -125,7 +125,7 @@ def known_only(
     found: Float[Tensor, "batch ..."],
     wanted: Float[Tensor, "batch ..."],
     known: Bool[Tensor, "batch"],
-    count: Tensor,
+    count: Shaped[Tensor, ""],
     *,
     absolute: bool = False,
 ) -> Tensor:

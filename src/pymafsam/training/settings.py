@@ -4,6 +4,7 @@ The command line (``--optimiser.rate``), the configuration file (``optimiser: {r
 these records say the same. ``load`` and ``dump`` read and write them as YAML.
 """
 
+import reprlib
 import types
 import typing
 from collections.abc import Mapping
@@ -219,14 +220,14 @@ def load(text: str, base: Settings, source: str) -> Settings:
 
     try:
         content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # dates, depths that cannot be
         raise BadInput(f"{source} is not YAML ({error}).") from error
     if not isinstance(content, dict | None):
         raise BadInput(f"{source} should be a table of settings such as `batch: 32`.")
     return _changed(base, content or {}, source, "")
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """Records as dictionaries, paths as texts, tuples as lists."""
     if is_dataclass(value):
         return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
@@ -252,7 +253,7 @@ def _changed(record: Any, content: Mapping[str, Any], source: str, above: str) -
     return replace(record, **changes)
 
 
-def _read(value: Any, kind: Any, where: str) -> Any:
+def _read(value: object, kind: object, where: str) -> Any:
     """A value of YAML as the type that the setting has."""
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
@@ -266,11 +267,11 @@ def _read(value: Any, kind: Any, where: str) -> Any:
     if kind is float and isinstance(value, int | float | str) and not isinstance(value, bool):
         try:
             return float(value)  # YAML reads 5e-5 as a text
-        except ValueError:
+        except (ValueError, OverflowError):
             pass
     if kind is Path and isinstance(value, str):
         return Path(value)
     if isinstance(kind, type) and type(value) is kind:
         return value
     wanted = " or ".join(map(str, inner)) if origin is Literal else getattr(kind, "__name__", kind)
-    raise BadUsage(f"{where} should be {wanted}; found {value!r}.")
+    raise BadUsage(f"{where} should be {wanted}; found {reprlib.repr(value)}.")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from jaxtyping import Shaped
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
@@ -243,7 +244,9 @@ def _average(network: PyMAF, decay: float) -> AveragedModel | None:
     if not decay:
         return None
 
-    def towards(kept: Tensor, now: Tensor, count: Tensor | int) -> Tensor:
+    def towards(
+        kept: Shaped[Tensor, "..."], now: Shaped[Tensor, "..."], count: Shaped[Tensor, ""] | int
+    ) -> Tensor:
         # Young averages forget sooner, else a run of a few hundred steps would be judged by the
         # weights that it began with.
         return now.lerp(kept, min(decay, float((1 + count) / (10 + count))))

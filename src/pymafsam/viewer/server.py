@@ -174,13 +174,13 @@ def _revision(said: dict[str, Any]) -> int:
     return revision
 
 
-async def _beside(work: Callable[..., Any], *arguments: Any) -> Any:
+async def _beside(work: Callable[..., Any], *arguments: object) -> Any:
     from starlette.concurrency import run_in_threadpool
 
     return await run_in_threadpool(work, *arguments)
 
 
-def _json(content: Any, status: int = 200) -> "Response":
+def _json(content: object, status: int = 200) -> "Response":
     from starlette.responses import JSONResponse
 
     return JSONResponse(content, status, headers={"Cache-Control": "no-store"})

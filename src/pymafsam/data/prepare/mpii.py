@@ -59,9 +59,9 @@ def _file(raw: Path) -> Path:
     return found[0]
 
 
-def _listed(value: Any) -> Iterator[Mapping[str, Any]]:
+def _listed(value: object) -> Iterator[Mapping[str, Any]]:
     """Structures: MATLAB holds one, several or none."""
-    found = [value] if isinstance(value, Mapping) else np.ravel(value) if value is not None else []
+    found = value.ravel() if isinstance(value, np.ndarray) else [value]
     return (one for one in found if isinstance(one, Mapping))
 
 

@@ -154,7 +154,7 @@ def _strip(rows: int, columns: int, *, closed: bool) -> np.ndarray:
     return faces.reshape(-1, 3)
 
 
-def _step(values: np.ndarray, low: float, high: float) -> np.ndarray:
+def _step(values: Float[np.ndarray, "..."], low: float, high: float) -> np.ndarray:
     share = np.clip((values - low) / (high - low), 0, 1)
     return share * share * (3 - 2 * share)
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 
 from pymafsam.geometry import joints, rotation
 
@@ -41,7 +42,7 @@ def read(paths: Sequence[Path], every: int = 4) -> np.ndarray:
     return np.concatenate([_rotations(clip) for clip in frames])
 
 
-def _rotations(clip: np.ndarray) -> np.ndarray:
+def _rotations(clip: Float[np.ndarray, "frames columns"]) -> np.ndarray:
     local = {name: _local(clip[:, at : at + width]) for name, at, width in COLUMNS}
     out = np.broadcast_to(np.eye(3), (len(clip), 24, 3, 3)).copy()
     out[:, 0] = local.pop("root")
@@ -58,7 +59,7 @@ def _rotations(clip: np.ndarray) -> np.ndarray:
     return out
 
 
-def _local(values: np.ndarray) -> np.ndarray:
+def _local(values: Float[np.ndarray, "frames width"]) -> np.ndarray:
     """Quaternions, or angles about DeepMimic's z, as matrices in our axes."""
     if values.shape[1] == 1:
         vectors = values * np.array([0.0, 0.0, 1.0])

@@ -6,7 +6,7 @@ All colours are linear light, 0..1.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Int
+from jaxtyping import Float, Float32, Int, Shaped
 
 from pymafsam.data.synthetic.outfit import GLOVES, HAIR, HAT, SKIN, Outfit
 
@@ -60,7 +60,10 @@ def _chart(places: Float32[np.ndarray, "places 3"]) -> tuple[np.ndarray, np.ndar
 
 
 def _second(
-    outfit: Outfit, pattern: np.ndarray, along: np.ndarray, across: np.ndarray
+    outfit: Outfit,
+    pattern: Shaped[np.ndarray, "places"],
+    along: Float[np.ndarray, "places"],
+    across: Float[np.ndarray, "places"],
 ) -> np.ndarray:
     """Where stripes and checks have their other colour."""
     first = (along / outfit.period) % 1 < 0.5
@@ -68,7 +71,11 @@ def _second(
     return ((pattern == 1) & first) | ((pattern == 2) & other) | ((pattern == 3) & (first != other))
 
 
-def _lookup(texture: np.ndarray, along: np.ndarray, across: np.ndarray) -> np.ndarray:
+def _lookup(
+    texture: Shaped[np.ndarray, "rows columns ..."],
+    along: Float[np.ndarray, "places"],
+    across: Float[np.ndarray, "places"],
+) -> np.ndarray:
     rows, columns = texture.shape[:2]
     row = (-along * PIXELS_PER_METRE).astype(np.int64) % rows
     column = (across * PIXELS_PER_METRE).astype(np.int64) % columns

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from pymafsam.evaluation import attributes, coco
 from pymafsam.evaluation.cases import Answer, Case, Found, Look
@@ -180,7 +181,7 @@ def perturbed(case: Case) -> Answer:
 EXPECTED = {"OKS": 0.5}
 
 
-def _answer(case: Case, points: Callable[[Annotated], np.ndarray]) -> Answer:
+def _answer(case: Case, points: Callable[[Annotated], Float[np.ndarray, "17 3"]]) -> Answer:
     people = []
     for number, person in enumerate(labelled(case.truth)):
         outline = rle.encode(person.mask(case.truth.size))

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from pymafsam.evaluation import lsp, metrics
 from pymafsam.evaluation.cases import Answer, Case, Found, Look
@@ -54,7 +55,9 @@ def figures(run: Run) -> list[Figure]:
     return out
 
 
-def hits(found: np.ndarray | None, true: np.ndarray, part: float) -> tuple[float, float]:
+def hits(
+    found: Float[np.ndarray, "joints _"] | None, true: Float[np.ndarray, "joints 3"], part: float
+) -> tuple[float, float]:
     """How many limb joints of one person are right, and how many count.
 
     None count where the torso's length is not known (``metrics.torso``).

@@ -262,7 +262,9 @@ def true_mesh(row: Row, bodies: Bodies, benchmark: Benchmark) -> tuple[BodyModel
     return None if model is None else (model, _skinned(model, row.pose, row.betas))
 
 
-def _skinned(model: BodyModel, pose: Any, betas: Any) -> Mesh:
+def _skinned(
+    model: BodyModel, pose: Float[np.ndarray, "values"], betas: Float[np.ndarray, "betas"]
+) -> Mesh:
     turns = rotation.from_axis_angle(np.asarray(pose, np.float64).reshape(-1, 3))
     count = model.shape_dirs.shape[-1]
     return body.skin(
@@ -296,7 +298,9 @@ def _surfaces(
     }
 
 
-def _at_equal_size(ours: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _at_equal_size(
+    ours: Float[np.ndarray, "vertices 3"], theirs: Float[np.ndarray, "vertices 3"]
+) -> tuple[np.ndarray, np.ndarray]:
     ours, theirs = ours.astype(np.float64), theirs.astype(np.float64)
     return metrics.scale_corrected(ours, theirs), theirs
 

@@ -12,6 +12,7 @@ from pymafsam import body
 from pymafsam.body import BodyModel
 from pymafsam.data.synthetic import Truth
 from pymafsam.data.synthetic import test_set as drawn
+from pymafsam.data.synthetic.benchmark import Benchmark
 from pymafsam.evaluation import metrics
 from pymafsam.evaluation.cases import Answer, Case, Found, Look
 from pymafsam.evaluation.figures import Figure, figure
@@ -20,7 +21,7 @@ from pymafsam.evaluation.skeletons import METRE
 from pymafsam.geometry import rotation
 from pymafsam.geometry.camera import project
 from pymafsam.geometry.joints import SMPL24
-from pymafsam.records import Camera, Frame, Pose
+from pymafsam.records import Camera, Frame, Mesh, Pose
 
 LOOK = "picture"
 ROOT = SMPL24.index("pelvis")
@@ -52,7 +53,7 @@ def cases(data: Data) -> list[Case]:
     return out
 
 
-def _frame(benchmark: Any, number: int) -> Frame:
+def _frame(benchmark: Benchmark, number: int) -> Frame:
     """The picture, drawn again: all of them would not fit into memory."""
     return benchmark[number].frame
 
@@ -138,7 +139,7 @@ def _surface(found: Found, true: Pose, model: BodyModel) -> dict[str, float]:
     }
 
 
-def _distance(ours: Any, theirs: Any) -> float:
+def _distance(ours: Mesh, theirs: Mesh) -> float:
     """Mean distance of vertices around the pelvis."""
     meshes = [(m.vertices - m.joints[ROOT]).astype(np.float64) for m in (ours, theirs)]
     return float(metrics.mpjpe(*meshes))

@@ -103,7 +103,7 @@ class _Archive(Mapping[str, Any]):
     def __contains__(self, key: object) -> bool:
         return key in self.sizes
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str, default: object = None) -> Any:
         return self[key] if key in self.sizes else default
 
     def __iter__(self) -> Iterator[str]:

@@ -32,22 +32,24 @@ class StandIn(metaclass=Sealed):
 
     __slots__ = ("arguments", "pairs", "state")
 
-    def __new__(cls, *arguments: Any):
+    def __new__(cls, *arguments: object):
         self = super().__new__(cls)
-        self.arguments, self.state, self.pairs = arguments, None, []
+        self.arguments: Any = arguments
+        self.state: Any = None
+        self.pairs: list[tuple[Any, Any]] = []
         return self
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: object) -> None:
         self.state = state
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: object, value: object) -> None:
         self.pairs.append((key, value))
 
 
 class Contents(StandIn):
     """An object that is made empty and given its contents afterwards: its class runs nothing."""
 
-    def __new__(cls, *arguments: Any):
+    def __new__(cls, *arguments: object):
         if arguments:
             raise Refused(f"{cls.__name__} with arguments")
         return super().__new__(cls)
@@ -56,14 +58,14 @@ class Contents(StandIn):
 class OnlyNamed(StandIn):
     """A class that ``_reconstruct`` and others are told of, and that nobody calls."""
 
-    def __new__(cls, *arguments: Any):
+    def __new__(cls, *arguments: object):
         raise Refused("a class of numpy's or Python's")
 
 
 class Reconstructor(StandIn):
     """``copyreg``'s ways to make an empty object of a class."""
 
-    def __new__(cls, *arguments: Any):
+    def __new__(cls, *arguments: object):
         if not isinstance(arguments[0], Sealed):
             raise Refused("a class that the file has built itself")
         return arguments[0]()

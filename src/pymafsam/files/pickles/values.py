@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from jaxtyping import Shaped
+from numpy.typing import DTypeLike
 
 from pymafsam.files.limits import DEEPEST, check_size
 from pymafsam.files.pickles.unpickler import Refused, StandIn
@@ -29,7 +31,7 @@ class Sparse:
     columns: np.ndarray
     shape: tuple[int, int]
 
-    def dense(self, dtype: Any = np.float64) -> np.ndarray:
+    def dense(self, dtype: DTypeLike = np.float64) -> np.ndarray:
         """The whole matrix. Raises BadInput when it would be absurdly large."""
         check_size(
             f"A sparse matrix of {self.shape}",
@@ -62,11 +64,11 @@ class Plain:
         self.known: dict[int, Known] = {}
         self.spent = 0
 
-    def of(self, value: Any, depth: int = 0) -> Any:
+    def of(self, value: object, depth: int = 0) -> Any:
         """The plain value. Raises ValueError for malformed, BadInput for costly ones."""
         return self._known(value, depth).value
 
-    def _known(self, value: Any, depth: int) -> Known:
+    def _known(self, value: object, depth: int) -> Known:
         if depth > DEEPEST:
             raise ValueError(f"its values are nested more than {DEEPEST} deep")
         if value is None or isinstance(value, (bool, int, float)):
@@ -79,7 +81,7 @@ class Plain:
             self.known[id(value)] = known
         return self.known[id(value)]
 
-    def _convert(self, value: Any, depth: int) -> Known:
+    def _convert(self, value: object, depth: int) -> Known:
         if isinstance(value, dict):
             return self._dictionary(value.items(), depth)
         if isinstance(value, (set, frozenset)):  # Python orders them anew in every process
@@ -147,7 +149,7 @@ class Plain:
         out = out.reshape(shape, order="F" if fortran else "C")
         return Known(out[()] if type(thing).__name__ == "scalar" else out, 8 + out.nbytes)
 
-    def _objects(self, items: Any, shape: tuple[int, ...], depth: int) -> Known:
+    def _objects(self, items: object, shape: tuple[int, ...], depth: int) -> Known:
         if not isinstance(items, list) or len(items) != np.prod(shape, dtype=object):
             raise ValueError("an object array whose entries are missing")
         known = self._items(items, depth)
@@ -208,13 +210,13 @@ MAKERS: Mapping[str, Callable[[Plain, StandIn, int], Known]] = {
 }
 
 
-def _key(value: Any) -> Hashable:
+def _key(value: object) -> Hashable:
     if not isinstance(value, (str, bytes, int, float)):
         raise ValueError(f"a {type(value).__name__} as a key")
     return value
 
 
-def _order(value: Any) -> tuple[str, Any]:
+def _order(value: object) -> tuple[str, Any]:
     return type(value).__name__, value
 
 
@@ -237,7 +239,7 @@ def _array_parts(thing: StandIn) -> tuple[Any, Any, Any, Any]:
     return state[0], state[1], state[2], state[3]
 
 
-def _size(value: Any) -> int:
+def _size(value: object) -> int:
     if not isinstance(value, int) or not 0 <= value < 1 << 40:
         raise ValueError(f"{value!r} as an array's size")
     return value
@@ -271,7 +273,10 @@ def _compressed(state: dict[str, Any], lines: int) -> tuple[np.ndarray, np.ndarr
 
 
 def _checked(
-    data: np.ndarray, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]
+    data: Shaped[np.ndarray, "..."],
+    rows: Shaped[np.ndarray, "..."],
+    columns: Shaped[np.ndarray, "..."],
+    shape: tuple[int, int],
 ) -> Sparse:
     if data.dtype.kind not in "biuf" or not data.shape == rows.shape == columns.shape:
         raise ValueError("a sparse matrix whose entries do not fit")
