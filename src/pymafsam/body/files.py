@@ -18,6 +18,7 @@ from pymafsam.body.model import BodyModel
 from pymafsam.body.surface import farthest_points, parts_of, read_uv
 from pymafsam.config import data_folder
 from pymafsam.errors import BadInput, MissingAsset
+from pymafsam.files import made, npz
 from pymafsam.files.atomic import writing
 from pymafsam.files.pickles import Sparse, read_npy, read_npz, read_pickle
 
@@ -210,9 +211,8 @@ def convert_body(path: Path, out: Path, companions: Companions | None = None) ->
     ``companions`` are looked for when not given. Raises like ``load``.
     """
     model = read_smpl(path, companions) if companions else load(path)
-    arrays: dict[str, Any] = embedded.to_arrays(model, path.name)
-    with writing(out) as fresh, fresh.open("wb") as stream:
-        np.savez_compressed(stream, **arrays)
+    with writing(out) as fresh:
+        npz.write(embedded.to_arrays(model, path.name), fresh, made.mark("convert"))
     return model
 
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from pymafsam.errors import BadUsage, MissingAsset
+from pymafsam.files import made
 
 if TYPE_CHECKING:
     from pymafsam.network.weights import Checkpoint
 
+MAKER = "convert"
 BODY_SUFFIXES = (".pkl", ".npz")
 SUFFIX = {"ours": ".safetensors", "onnx": ".onnx", "official": ".pt"}
 
@@ -53,6 +55,7 @@ class Convert:
         out = self.out or self.file.with_suffix(self._suffix())
         if out.resolve() == self.file.resolve():
             raise BadUsage(f"{out} would be written over itself; give another --out.")
+        made.Outputs(maker=MAKER).claim([out], self.file.name)
         if self.file.suffix.lower() in BODY_SUFFIXES:
             return self._body(out)
         if self.to != "ours" and self.body is None:
@@ -106,11 +109,11 @@ class Convert:
 
 def report(checkpoint: "Checkpoint", out: Path) -> None:
     """Say what was read, what was left out and why, and what was written."""
-    made = checkpoint.architecture
+    found = checkpoint.architecture
     bank = "" if checkpoint.bank is None else f", bank of {len(checkpoint.bank)} masks"
     print(
-        f"{made.network} with {made.backbone}: {made.points} points ({made.policy}), "
-        f"{made.anchors} anchors, {made.joints} joints, {made.betas} betas{bank}"
+        f"{found.network} with {found.backbone}: {found.points} points ({found.policy}), "
+        f"{found.anchors} anchors, {found.joints} joints, {found.betas} betas{bank}"
     )
     for reason, count in Counter(checkpoint.left_out.values()).items():
         names = [name for name, why in checkpoint.left_out.items() if why == reason]

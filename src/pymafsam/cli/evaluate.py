@@ -288,21 +288,22 @@ class Compare:
 
     def run(self) -> int:
         from rich.console import Console
+        from rich.markup import escape
         from rich.table import Table
 
         from pymafsam.evaluation import scores
 
         if self.draws < 1:
             raise BadUsage(f"--draws must be at least 1; {self.draws} was given.")
-        table = Table(title=f"{self.first} less {self.second}")
+        table = Table(title=escape(f"{self.first} less {self.second}"))
         columns = "figure whose first second difference interval chance significant".split()
         for name in columns:
             table.add_column(name, justify="left" if name in ("figure", "whose") else "right")
         found = scores.differences(scores.load(self.first), scores.load(self.second), self.draws)
         for row in found:
             table.add_row(
-                row.name,
-                row.whose,
+                escape(row.name),
+                escape(row.whose),
                 number(row.first, row.unit),
                 number(row.second, row.unit),
                 number(row.first - row.second, row.unit),

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import tyro
 
 from pymafsam.cli.options import Flow, progress_bar
-from pymafsam.errors import BadUsage
+from pymafsam.errors import BadInput, BadUsage
+from pymafsam.files import made
 from pymafsam.files.atomic import check_writable, writing
 
 if TYPE_CHECKING:
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from pymafsam.evaluation.shares import Share
     from pymafsam.evaluation.subjects import Subject
 
+MAKER = "evaluate"
+# What is written: files with a mark, the journal (which is there from the first answer on) first,
+# and those whose format has no room for one.
+MARKED = ("predictions.jsonl", "scores.json", "samples.npz", "report.html")
+PLAIN = ("keypoints.json",)
 # What answers do not depend on: they can be shared by runs that differ in these.
 APART = frozenset({"out", "limit", "draws", "page"})
 # Where things lie does not matter either: the key holds digests of what is there.
@@ -55,7 +61,7 @@ class Evaluation(Flow):
         if self.draws < 1:
             raise BadUsage(f"--draws must be at least 1; {self.draws} was given.")
         protocol, data, share = protocols.find(self.protocol), self.data(), Share.of_environment()
-        check_writable(self.out)
+        self.claim()
         cases = protocol.read(data)
         key = self.key(protocol, data, cases)
         done = self.asked(protocol, data, cases[: self.limit], key, share)
@@ -68,6 +74,18 @@ class Evaluation(Flow):
         self.show(done, result, tried, doubts)
         failed = any(answer.missed for answer in done.answers.values())
         return 1 if failed or not all(check.passed for check in tried) else 0
+
+    def claim(self) -> None:
+        """Take the folder. Raises BadInput where it holds files of these names by others."""
+        check_writable(self.out)
+        outputs = made.Outputs(maker=MAKER)
+        outputs.claim([self.out / name for name in MARKED], self.protocol)
+        if not (self.out / MARKED[0]).exists():
+            for path in filter(Path.exists, (self.out / name for name in PLAIN)):
+                raise BadInput(
+                    f"{path} is left as it is: pymafsam did not make it.\n"
+                    "  Choose another folder (--out)."
+                )
 
     def asked(
         self,
@@ -133,6 +151,7 @@ class Evaluation(Flow):
             if case.truth is not None
         ]
         return {
+            "made": made.mark(MAKER),
             "protocol": protocol.name,
             "version": __version__,
             "code": identity.of_code(),

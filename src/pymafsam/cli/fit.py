@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from pymafsam.errors import BadUsage, MissingAsset
+from pymafsam.files import made, pictures
 
 if TYPE_CHECKING:
     from pymafsam.body import BodyModel
     from pymafsam.data.pseudo import Method, PseudoTruth
     from pymafsam.data.rows import Rows
 
+MAKER = "fit"
 SHOWN = 8  # rows each of the best, the median and the worst on the contact sheet
 
 
@@ -74,6 +76,8 @@ class Fit:
             raise BadUsage(f"--out: a table is a .npz file, not {self.out.name}.")
         make = self.maker()
         check_writable(self.out.parent)
+        outputs = made.Outputs(maker=MAKER, inputs=frozenset([self.table.resolve()]))
+        outputs.claim([self.out.with_suffix(end) for end in (".npz", ".json", ".png")], MAKER)
         whole = rows.read(self.table)
         table = whole.take(np.arange(len(whole))[: self.limit])
         model = body.load(self.body)
@@ -140,6 +144,7 @@ class Fit:
         rows.write(
             pseudo.learnt(table, found, limits),
             self.out,
+            MAKER,
             fit_error=np.array([one.error for one in found]),
             fit_energy=np.array([one.energy for one in found]),
             fit_reading=np.array([one.reading for one in found]),
@@ -148,14 +153,18 @@ class Fit:
         rejected = {str(table.image[k]): reason for k, reason in enumerate(reasons) if reason}
         with writing(self.out.with_suffix(".json")) as path:
             limits_used = {"error": self.error, "energy": self.energy}
-            content = {"settings": {**settings, **limits_used}, **figures, "not_valid": rejected}
+            content = {
+                "made": made.note(MAKER),
+                "settings": {**settings, **limits_used},
+                **figures,
+                "not_valid": rejected,
+            }
             path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         print_summary(figures, self.out)
 
     def draw(self, model: "BodyModel") -> None:
         """The contact sheet of the table that was written."""
         import numpy as np
-        from PIL import Image
 
         from pymafsam.data import rows, sheet
         from pymafsam.files.atomic import writing
@@ -169,7 +178,7 @@ class Fit:
             images = self.images if self.photographs else None
             drawn = sheet.contact_sheet(model, table, chosen, images)
             with writing(self.out.with_suffix(".png")) as path:
-                Image.fromarray(drawn).save(path)
+                pictures.write_png(drawn, path, made.mark(MAKER))
 
 
 def keypoint_fit(chosen: Fit, model: "BodyModel") -> "Method":

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from pymafsam.errors import BadUsage
+from pymafsam.files import made
 
 if TYPE_CHECKING:
     from pymafsam.data.rows import Rows
+
+MAKER = "prepare"
 
 
 @dataclass(kw_only=True)
@@ -43,12 +46,15 @@ class Prepare:
         if self.out.suffix != ".npz":
             raise BadUsage(f"--out: a table is a .npz file, not {self.out.name}.")
         unwanted = prepare.names_in(self.without) if self.without else frozenset[str]()
-        made = prepare.PREPARERS.load(self.dataset)(self.raw, self.part)
-        made = prepare.without(made, unwanted)
-        rows.write(made, self.out)
+        prepared = prepare.PREPARERS.load(self.dataset)
         summary = self.out.with_suffix(".json")
-        write_summary(made, summary)
-        report(made, self.dataset, self.out)
+        inputs = [path.resolve() for path in (self.raw, self.without) if path is not None]
+        outputs = made.Outputs(maker=MAKER, inputs=frozenset(inputs))
+        outputs.claim([self.out, summary], self.dataset)
+        table = prepare.without(prepared(self.raw, self.part), unwanted)
+        rows.write(table, self.out, MAKER)
+        write_summary(table, summary)
+        report(table, self.dataset, self.out)
         return 0
 
 
@@ -57,7 +63,12 @@ def write_summary(rows: "Rows", path: Path) -> None:
     from pymafsam.files.atomic import writing
 
     dropped = [{"row": d.index, "image": d.image, "reason": d.reason} for d in rows.dropped]
-    content = {"counts": rows.counts(), "dropped": len(dropped), "dropped_rows": dropped}
+    content = {
+        "made": made.note(MAKER),
+        "counts": rows.counts(),
+        "dropped": len(dropped),
+        "dropped_rows": dropped,
+    }
     with writing(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
@@ -65,13 +76,14 @@ def write_summary(rows: "Rows", path: Path) -> None:
 def report(rows: "Rows", name: str, out: Path) -> None:
     """The same, as a table for people."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=f"{name}: {len(rows)} people -> {out}")
+    table = Table(title=escape(f"{name}: {len(rows)} people -> {out}"))
     table.add_column("what")
     table.add_column("rows", justify="right")
     for what, count in rows.counts().items():
         table.add_row(what, f"{count:,}")
     for reason, count in Counter(row.reason for row in rows.dropped).most_common():
-        table.add_row(f"dropped: {reason}", f"{count:,}")
+        table.add_row(escape(f"dropped: {reason}"), f"{count:,}")
     Console().print(table)

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from pymafsam.errors import BadInput
+from pymafsam.files import made, npz
 from pymafsam.files.atomic import writing
 from pymafsam.files.pickles import read_npz
 from pymafsam.geometry.affine import Square
@@ -240,14 +241,19 @@ def usable(rows: Rows, path: Path | str = "") -> Rows:
     return replace(rows.take(keep), dropped=rows.dropped + named)
 
 
-def write(rows: Rows, path: Path, **more: Shaped[np.ndarray, "people ..."]) -> None:
-    """Write rows as a SPIN-format npz (compressed); ``more``: further arrays under their keys."""
+def write(
+    rows: Rows, path: Path, maker: str = "prepare", **more: Shaped[np.ndarray, "people ..."]
+) -> None:
+    """Write rows as a SPIN-format npz (compressed), marked as made by the verb ``maker``.
+
+    ``more``: further arrays under their keys.
+    """
     names = {column.name: key for key, column in COLUMNS.items()}
     arrays: dict[str, Any] = {names[name]: col for name, col in rows.columns().items()} | more
     if rows.gender is not None:
         arrays["gender"] = np.array(["m", "f", ""])[rows.gender]
-    with writing(path) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, **arrays)
+    with writing(path) as temporary:
+        npz.write(arrays, temporary, made.mark(maker))
 
 
 def _single(value: Shaped[np.ndarray, "..."] | np.generic) -> Any:

@@ -15,7 +15,8 @@ from pymafsam.errors import PymafsamError
 from pymafsam.evaluation.cases import Case, Found
 from pymafsam.evaluation.figures import Figure
 from pymafsam.evaluation.protocol import Drawn, Run, resolve
-from pymafsam.evaluation.scores import Scores
+from pymafsam.evaluation.scores import MAKER, Scores
+from pymafsam.files import made
 from pymafsam.files.atomic import writing
 from pymafsam.geometry.joints import LAYOUTS
 from pymafsam.records import Pixels
@@ -64,6 +65,7 @@ def document(run: Run, scores: Scores) -> str:
     return "".join(
         [
             f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>',
+            f"<!-- {made.mark(MAKER)} -->",
             f"<style>{STYLE}</style><h1>{title}</h1><table>{words}</table>",
             _table(scores),
             '<p><b class="t">true</b> · <b class="f">found</b> · <b class="o">outline</b></p>',

@@ -13,10 +13,15 @@ from pymafsam.errors import BadInput
 from pymafsam.evaluation import figures
 from pymafsam.evaluation.figures import DRAWS, Difference, Figure, Interval
 from pymafsam.evaluation.protocol import Run
+from pymafsam.files import made, npz
 from pymafsam.files.atomic import writing
+from pymafsam.files.json import Field
+from pymafsam.files.json import read as read_json
+from pymafsam.files.pickles import read_npz
 
 FORMAT = "pymafsam-scores/1"
 SCORES, SAMPLES = "scores.json", "samples.npz"
+MAKER = "evaluate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,6 +55,7 @@ def save(folder: Path, scores: Scores, more: Mapping[str, Any]) -> None:
     """Write ``scores.json`` (for people) and ``samples.npz`` (for comparing) to ``folder``."""
     document = {
         "format": FORMAT,
+        "made": made.note(MAKER),
         **more,
         "key": dict(scores.key),
         "seed": scores.seed,
@@ -72,14 +78,14 @@ def save(folder: Path, scores: Scores, more: Mapping[str, Any]) -> None:
     }
     with writing(folder / SCORES) as path:
         path.write_text(json.dumps(_strict(document), indent=1) + "\n", encoding="utf-8")
-    with writing(folder / SAMPLES) as path, path.open("wb") as file:
-        arrays: dict[str, Any] = {
-            "cases": np.array(scores.cases, dtype=str),
-            "clusters": np.array(scores.clusters, dtype=str),
-        }
-        for number, figure in enumerate(scores.figures):
-            arrays |= {f"{number}_rows": figure.rows, f"{number}_case": figure.case}
-        np.savez_compressed(file, **arrays)
+    arrays = {
+        "cases": np.array(scores.cases, dtype=str),
+        "clusters": np.array(scores.clusters, dtype=str),
+    }
+    for number, figure in enumerate(scores.figures):
+        arrays |= {f"{number}_rows": figure.rows, f"{number}_case": figure.case}
+    with writing(folder / SAMPLES) as path:
+        npz.write(arrays, path, made.mark(MAKER))
 
 
 def load(path: Path) -> Scores:
@@ -88,45 +94,51 @@ def load(path: Path) -> Scores:
     Raises BadInput when one of the two files is missing or is something else.
     """
     path = path / SCORES if path.is_dir() else path
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        if document["format"] != FORMAT:
-            raise BadInput(f'{path}: the format is "{document["format"]}", wanted "{FORMAT}".')
-        with np.load(path.with_name(SAMPLES), allow_pickle=False) as samples:
-            arrays = dict(samples)
-        found = [
-            Figure(
-                name=row["name"],
-                whose=row["whose"],
-                statistic=row["statistic"],
-                unit=row["unit"],
-                better=row["better"],
-                rows=arrays[f"{number}_rows"],
-                case=arrays[f"{number}_case"],
-            )
-            for number, row in enumerate(document["figures"])
-        ]
-        intervals = [
-            Interval(low=_number(row["low"]), high=_number(row["high"]))
-            for row in document["figures"]
-        ]
-        return Scores(
-            figures=found,
-            intervals=intervals,
-            cases=arrays["cases"].tolist(),
-            clusters=arrays["clusters"].tolist(),
-            key=document["key"],
-            seed=document["seed"],
+    document = read_json(path)
+    if (form := document.at("format").text()) != FORMAT:
+        raise BadInput(f'{path}: the format is "{form}", wanted "{FORMAT}".')
+    arrays, rows = read_npz(path.with_name(SAMPLES)), list(document.at("figures").items())
+    cases, clusters = (_texts(path, arrays[name]) for name in ("cases", "clusters"))
+    if len(cases) != len(clusters):
+        raise BadInput(
+            f"{path.with_name(SAMPLES)}: {len(cases)} cases in {len(clusters)} clusters."
         )
-    except OSError as error:
-        raise BadInput(
-            f"{error.filename or path} cannot be read ({error.strerror}).\n  Two runs are compared "
-            f"by {SCORES} and the {SAMPLES} beside it."
-        ) from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadInput(
-            f"{path} is not a scores file of pymafsam evaluate ({type(error).__name__}: {error})."
-        ) from error
+    return Scores(
+        figures=[_figure(row, number, arrays, len(cases)) for number, row in enumerate(rows)],
+        intervals=[Interval(low=_number(row, "low"), high=_number(row, "high")) for row in rows],
+        cases=cases,
+        clusters=clusters,
+        key={name: field.value for name, field in document.at("key").entries()},
+        seed=document.at("seed").whole(),
+    )
+
+
+def _figure(row: Field, number: int, arrays: Mapping[str, Any], cases: int) -> Figure:
+    rows, case = arrays[f"{number}_rows"], arrays[f"{number}_case"]
+    numbers = isinstance(rows, np.ndarray) and rows.ndim == 2 and rows.dtype.kind in "biuf"
+    indices = isinstance(case, np.ndarray) and case.ndim == 1 and case.dtype.kind in "iu"
+    if not numbers or not indices or len(rows) != len(case):
+        row.wrong("a figure with its samples")
+    if len(case) and not 0 <= case.min() <= case.max() < cases:
+        row.wrong("a figure of the cases that are listed")
+    statistic, better = row.at("statistic").text(), row.at("better").text()
+    if statistic not in figures.STATISTICS or better not in ("more", "less", "zero"):
+        row.wrong("a figure with a known statistic")
+    return Figure(
+        name=row.at("name").text(),
+        whose=row.at("whose").text(),
+        statistic=statistic,
+        unit=row.at("unit").text(),
+        better=better,
+        rows=rows,
+        case=case,
+    )
+
+
+def _texts(path: Path, found: Any) -> list[str]:
+    if not isinstance(found, np.ndarray) or found.dtype.kind != "U" or found.ndim != 1:
+        raise BadInput(f"{path.with_name(SAMPLES)} does not hold names of cases.")
+    return found.tolist()
 
 
 def differences(first: Scores, second: Scores, draws: int = DRAWS) -> list[Difference]:
@@ -134,7 +146,7 @@ def differences(first: Scores, second: Scores, draws: int = DRAWS) -> list[Diffe
 
     Raises BadInput when the protocols differ or no case is in both.
     """
-    protocols = {scores.key.get("protocol") for scores in (first, second)}
+    protocols = {str(scores.key.get("protocol")) for scores in (first, second)}
     if len(protocols) > 1:
         raise BadInput(f"Two protocols cannot be compared: {' and '.join(map(str, protocols))}.")
     known = set(second.cases)
@@ -185,5 +197,5 @@ def _strict(value: object) -> Any:
     return value
 
 
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else float(value)
+def _number(row: Field, key: str) -> float:
+    return row.at(key).number() if row.has(key) else float("nan")

@@ -1,6 +1,5 @@
 """Everything as numpy arrays (npz), people along the first axis; read with plain ``np.load``."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -8,22 +7,14 @@ from jaxtyping import Shaped
 
 from pymafsam.export.exporter import Exporter, mark_of
 from pymafsam.export.results import FORMAT
+from pymafsam.files import npz
 from pymafsam.geometry import rotation
 from pymafsam.records import Scene
-
-DATE = (1980, 1, 1, 0, 0, 0)  # of every member: the first that zip files know
 
 
 def write_npz(scene: Scene, path: Path) -> None:
     """Write the arrays of docs/formats.md; no pickles."""
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, array in arrays(scene).items():
-            # numpy's own savez writes the time of day, and so other bytes every time.
-            info = zipfile.ZipInfo(f"{name}.npy", DATE)
-            info.compress_type = zipfile.ZIP_DEFLATED
-            with archive.open(info, "w") as member:
-                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
-        archive.comment = mark_of(scene).encode()
+    npz.write(arrays(scene), path, mark_of(scene))
 
 
 NPZ = Exporter(ending=".npz", write=write_npz)

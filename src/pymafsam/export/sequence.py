@@ -5,8 +5,7 @@ through the entry-point group ``pymafsam.sequence_exporters``. docs/formats.md h
 """
 
 import json
-import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ import numpy as np
 from jaxtyping import Shaped
 
 from pymafsam.errors import BadInput
-from pymafsam.files import made
+from pymafsam.files import made, npz
+from pymafsam.files.pickles import read_npz
 from pymafsam.geometry import rotation
 from pymafsam.records import Camera, Motion, SequenceScene
 from pymafsam.registry import Table
@@ -23,6 +23,17 @@ from pymafsam.registry import Table
 FORMAT = "pymafsam-sequence/1"
 MAKER = "reconstruct"
 PIXEL_DIGITS, METRIC_DIGITS, SCORE_DIGITS, TIME_DIGITS = 2, 6, 4, 6
+
+# The arrays of a track: numpy's kinds, and the shape of a frame's row (None: any length).
+MOTION: Mapping[str, tuple[str, tuple[int | None, ...]]] = {
+    "frames": ("iu", ()),
+    "rotations": ("f", (None, 3, 3)),
+    "betas": ("f", (None,)),
+    "translation": ("f", (3,)),
+    "boxes": ("f", (4,)),
+    "scores": ("f", ()),
+    "filled": ("b", ()),
+}
 
 SEQUENCE_EXPORTERS = Table(
     kind="sequence exporter",
@@ -81,9 +92,8 @@ def _track(scene: SequenceScene, motion: Motion) -> dict[str, Any]:
 
 def write_npz(scene: SequenceScene, path: Path) -> None:
     """The motions as arrays: ``<quantity>_<track>``, a row per frame of the track; no pickles."""
-    content: dict[str, Any] = {
+    content = {
         "format": np.array(FORMAT),
-        "made": np.array(made.mark(MAKER, scene.origin)),
         "video": np.array(scene.name),
         "body": np.array(scene.body_name),
         "size": np.array(scene.camera.size),
@@ -105,11 +115,7 @@ def write_npz(scene: SequenceScene, path: Path) -> None:
             f"scores_{name}": motion.scores.astype(np.float64),
             f"filled_{name}": motion.filled,
         }
-    with path.open("wb") as file:
-        np.savez_compressed(file, **content)
-    with zipfile.ZipFile(path, "a") as archive:
-        # Among the compressed arrays nobody would find the mark.
-        archive.comment = made.mark(MAKER, scene.origin).encode()
+    npz.write(content, path, made.mark(MAKER, scene.origin))
 
 
 JSON = SequenceExporter(ending=".json", write=write_json)
@@ -117,41 +123,69 @@ NPZ = SequenceExporter(ending=".npz", write=write_npz)
 
 
 def load(path: Path) -> SequenceScene:
-    """The sequence in an npz file. Raises BadInput for what is none."""
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            arrays = {name: content[name] for name in content.files}
-        if str(arrays["format"]) != FORMAT:
-            raise BadInput(f'{path}: the format is "{arrays["format"]}", not "{FORMAT}".')
-        return _sequence(arrays)
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read ({error}).") from error
-    except (ValueError, KeyError, IndexError) as error:
-        raise BadInput(f"{path} is no sequence that pymafsam wrote ({error}).") from error
-
-
-def _sequence(arrays: dict[str, Shaped[np.ndarray, "..."]]) -> SequenceScene:
-    width, height = arrays["size"].tolist()
-    x, y = arrays["centre"].tolist()
+    """The sequence in an npz file. Raises BadInput for what is none, or holds no numbers."""
+    read = _Reader(path, read_npz(path))
+    if read.text("format") != FORMAT:
+        raise BadInput(f'{path}: the format is "{read.text("format")}", not "{FORMAT}".')
+    seconds, size = read.array("seconds", "f", 1), read.array("size", "iu", 1)
+    centre, focal = read.array("centre", "iuf", 1), read.array("focal", "iuf", 0)
+    faces, cuts = read.array("faces", "iu", 2), read.array("cuts", "iu", 1)
+    if size.shape != (2,) or centre.shape != (2,) or faces.shape[1] != 3 or not focal > 0:
+        raise BadInput(f"{path}: size, centre, focal or faces are not those of a camera and body.")
     return SequenceScene(
-        name=str(arrays["video"]),
-        seconds=arrays["seconds"],
-        camera=Camera(focal=float(arrays["focal"]), centre=(x, y), size=(width, height)),
-        motions=tuple(_motion(arrays, track) for track in arrays["tracks"].tolist()),
-        body_name=str(arrays["body"]),
-        faces=arrays["faces"],
-        cuts=arrays["cuts"],
+        name=read.text("video"),
+        seconds=seconds,
+        camera=Camera(
+            focal=float(focal),
+            centre=(float(centre[0]), float(centre[1])),
+            size=(int(size[0]), int(size[1])),
+        ),
+        motions=tuple(
+            read.motion(int(track), len(seconds)) for track in read.array("tracks", "iu", 1)
+        ),
+        body_name=read.text("body"),
+        faces=faces,
+        cuts=cuts,
     )
 
 
-def _motion(arrays: dict[str, Shaped[np.ndarray, "..."]], track: int) -> Motion:
-    return Motion(
-        track=track,
-        **{
-            name: arrays[f"{name}_{track}"]
-            for name in "frames rotations betas translation boxes scores filled".split()
-        },
-    )
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Arrays of a file, checked on their way out. Every method raises BadInput."""
+
+    path: Path
+    arrays: Mapping[str, Any]
+
+    def array(self, name: str, kinds: str, dimensions: int) -> Shaped[np.ndarray, "..."]:
+        found = self.arrays[name]
+        fits = isinstance(found, np.ndarray) and found.dtype.kind in kinds
+        if not fits or found.ndim != dimensions or not np.isfinite(found).all():
+            raise BadInput(f"{self.path}: {name} is not as pymafsam writes it.")
+        return found
+
+    def text(self, name: str) -> str:
+        found = self.arrays[name]
+        if not isinstance(found, np.ndarray) or found.dtype.kind != "U" or found.ndim:
+            raise BadInput(f"{self.path}: {name} is not as pymafsam writes it.")
+        return str(found)
+
+    def motion(self, track: int, clip: int) -> Motion:
+        found = {
+            name: self.array(f"{name}_{track}", kinds, 1 + len(shape))
+            for name, (kinds, shape) in MOTION.items()
+        }
+        frames = found["frames"]
+        within = (
+            frames.size and frames[0] >= 0 and frames[-1] < clip and (np.diff(frames) > 0).all()
+        )
+        alike = all(
+            len(found[name]) == len(frames)
+            and all(w in (None, h) for w, h in zip(shape, found[name].shape[1:], strict=True))
+            for name, (_, shape) in MOTION.items()
+        )
+        if not within or not alike:
+            raise BadInput(f"{self.path}: the arrays of track {track} do not belong together.")
+        return Motion(track=track, **found)
 
 
 def _rounded(values: Shaped[np.ndarray, "..."], digits: int) -> list:

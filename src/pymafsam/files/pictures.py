@@ -20,7 +20,7 @@ def write_jpeg(
 def write_png(
     pixels: UInt8[ndarray, "height width *channels"], path: Path, mark: str, level: int = 6
 ) -> None:
-    """A PNG; the mark is its text "Software"."""
+    """A PNG; the mark is its text "Software", before the pixels."""
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from pymafsam.errors import BadUsage, MissingAsset
 from pymafsam.files.atomic import writing
+from pymafsam.files.made import mark
 from pymafsam.network.inference import fold_batch_norm
 from pymafsam.network.pymaf import MeshRegressor
 from pymafsam.network.runtime import HEADER, OUTPUTS
-from pymafsam.network.weights import Checkpoint, build
+from pymafsam.network.weights import MAKER, Checkpoint, build
 
 # GridSample came with opset 16; opset 20 renamed its mode, and some runtimes then read the
 # nearest pixel without a word.
@@ -58,7 +59,12 @@ def export(checkpoint: Checkpoint, model, path: Path, opset: int = 17) -> None:
         _trace(_Flat(network), example, temporary, opset)
         made = onnx.load(temporary)
         onnx.helper.set_model_props(
-            made, {HEADER: checkpoint.architecture.to_json(), "body": model.name}
+            made,
+            {
+                HEADER: checkpoint.architecture.to_json(),
+                "body": model.name,
+                "made": mark(MAKER),
+            },
         )
         if checkpoint.bank is not None:
             made.graph.initializer.append(onnx.numpy_helper.from_array(checkpoint.bank, "bank"))

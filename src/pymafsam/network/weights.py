@@ -19,12 +19,14 @@ from torch import nn
 
 from pymafsam.body import BodyModel
 from pymafsam.errors import BadInput, UntrustedFile
+from pymafsam.files import made
 from pymafsam.files.atomic import writing
 from pymafsam.network.architecture import NETWORKS, Architecture
 from pymafsam.network.official import ConvertedState, convert_state_dict, shortened, to_official
 from pymafsam.network.pymaf import MeshRegressor
 
 HEADER = "pymafsam"
+MAKER = "convert"  # the verb that files are written for, if no other is named
 PRECISIONS: Mapping[str, type] = {"float32": np.float32, "float16": np.float16}
 # Entries of a file that are no parameters or buffers of the network.
 BESIDE = ("bank",)
@@ -65,7 +67,9 @@ def read(path: Path) -> Checkpoint:
     return found
 
 
-def write(checkpoint: Checkpoint, path: Path, precision: str = "float32") -> None:
+def write(
+    checkpoint: Checkpoint, path: Path, precision: str = "float32", maker: str = MAKER
+) -> None:
     """Save as safetensors; ``precision`` is that of matrices and kernels (float32, float16).
 
     Vectors (biases, normalisation) and the bank stay float32: they are small and sensitive.
@@ -78,7 +82,11 @@ def write(checkpoint: Checkpoint, path: Path, precision: str = "float32") -> Non
         for name, array in checkpoint.tensors.items()
     }
     with writing(path) as temporary:
-        save_file(tensors, temporary, metadata={HEADER: checkpoint.architecture.to_json()})
+        save_file(
+            tensors,
+            temporary,
+            metadata={HEADER: checkpoint.architecture.to_json(), "made": made.mark(maker)},
+        )
 
 
 def write_official(checkpoint: Checkpoint, model: BodyModel, path: Path) -> None:
@@ -89,7 +97,9 @@ def write_official(checkpoint: Checkpoint, model: BodyModel, path: Path) -> None
     state = to_official(checkpoint.tensors, checkpoint.architecture, model)
     tensors = OrderedDict((n, torch.from_numpy(np.asarray(a, order="C"))) for n, a in state.items())
     with writing(path) as temporary:
-        torch.save({"model": tensors} | checkpoint.architecture.extra, temporary)
+        # The mark first: it is looked for near the head of the file.
+        known = {"made": made.mark(MAKER), "model": tensors}
+        torch.save(known | checkpoint.architecture.extra, temporary)
 
 
 def build(checkpoint: Checkpoint, model: BodyModel) -> MeshRegressor:

@@ -68,7 +68,7 @@ def read(folder: Path) -> State:
 def save_weights(network: MeshRegressor, path: Path) -> bool:
     """Write weights for ``reconstruct --weights``; False where that fails, as ``save``."""
     try:
-        weights.write(weights.snapshot(network), path)
+        weights.write(weights.snapshot(network), path, maker="train")
     except Exception as error:  # safetensors' own error of a full disk has no useful base class
         log.error("%s could not be written (%s); the one before is kept", path, error)
         return False

@@ -11,22 +11,32 @@ from pathlib import Path
 from typing import Any
 
 from pymafsam.errors import BadUsage
+from pymafsam.files import made
 from pymafsam.files.atomic import writing
 from pymafsam.training import checkpoints
 from pymafsam.training.settings import Settings, dump
 
 SETTINGS, ABOUT, MEASURED = "run.yaml", "about.json", "metrics.jsonl"
+FILES = (SETTINGS, ABOUT, MEASURED, checkpoints.BEST, checkpoints.LAST, "pictures.png")
+MAKER = "train"
 PACKAGES = ("pymafsam", "torch", "numpy", "opencv-python-headless", "pillow", "numba")
 
 
 def begin(folder: Path, settings: Settings, recipe: str, digests: Mapping[str, str]) -> None:
-    """Write what a run is. Raises BadUsage when the folder holds another one already."""
+    """Write what a run is. Raises BadUsage when the folder holds another one already, or files by
+    others under the names of a run's.
+    """
     if (folder / checkpoints.LATEST).exists():
         raise BadUsage(
             f"{folder} holds a run already.\n  Go on with it (--resume), or choose another --out."
         )
-    _write(folder / SETTINGS, dump(settings))
+    if made.read(folder / ABOUT) is None:
+        for path in filter(Path.exists, (folder / name for name in FILES)):
+            raise BadUsage(
+                f"{path} is left as it is: pymafsam did not make it.\n  Choose another --out."
+            )
     about = {
+        "made": made.note(MAKER),
         "recipe": recipe,
         "command": sys.argv,
         "seed": settings.seed,
@@ -34,7 +44,9 @@ def begin(folder: Path, settings: Settings, recipe: str, digests: Mapping[str, s
         "data": dict(digests),
         "environment": environment(),
     }
+    # First, for it says that the others are ours.
     _write(folder / ABOUT, json.dumps(about, indent=1) + "\n")
+    _write(folder / SETTINGS, dump(settings))
     (folder / MEASURED).unlink(missing_ok=True)
 
 
