@@ -309,7 +309,7 @@ def _array(content: Mapping[str, Any], key: str, path: Path) -> np.ndarray:
 
 
 def _column(
-    array: Shaped[np.ndarray, "people ..."], key: str, column: Column, count: int, path: Path
+    array: Shaped[np.ndarray, "..."], key: str, column: Column, count: int, path: Path
 ) -> np.ndarray:
     """The array as a column of ``Rows``. Raises BadInput when it is of another shape or kind."""
     shape = array.shape

@@ -135,7 +135,7 @@ def _figure(row: Field, number: int, arrays: Mapping[str, Any], cases: int) -> F
     )
 
 
-def _texts(path: Path, found: Any) -> list[str]:
+def _texts(path: Path, found: object) -> list[str]:
     if not isinstance(found, np.ndarray) or found.dtype.kind != "U" or found.ndim != 1:
         raise BadInput(f"{path.with_name(SAMPLES)} does not hold names of cases.")
     return found.tolist()

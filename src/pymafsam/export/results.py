@@ -122,7 +122,7 @@ def _axis_angle(pose: Pose) -> Float[np.ndarray, "joints 3"]:
     return rotation.to_axis_angle(pose.rotations.astype(np.float64))
 
 
-def _sets(sets: Mapping[str, Float[np.ndarray, "points _"]], digits: int) -> dict[str, list]:
+def _sets(sets: Mapping[str, Float[np.ndarray, "_ _"]], digits: int) -> dict[str, list]:
     return {name: _rounded(points, digits) for name, points in sets.items()}
 
 

@@ -175,7 +175,7 @@ class TorchRunner:
         return self._made, ()
 
 
-def checked(values: Mapping[str, Shaped[np.ndarray, "batch ..."]]) -> Result:
+def checked(values: Mapping[str, Shaped[np.ndarray, "..."]]) -> Result:
     """What a network gave, as a record. Raises BadInput where it is no number."""
     for name, value in values.items():
         if not np.isfinite(value).all():

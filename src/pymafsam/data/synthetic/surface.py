@@ -61,9 +61,9 @@ def _chart(places: Float32[np.ndarray, "places 3"]) -> tuple[np.ndarray, np.ndar
 
 def _second(
     outfit: Outfit,
-    pattern: Shaped[np.ndarray, "places"],
-    along: Float[np.ndarray, "places"],
-    across: Float[np.ndarray, "places"],
+    pattern: Shaped[np.ndarray, "..."],
+    along: Float[np.ndarray, "..."],
+    across: Float[np.ndarray, "..."],
 ) -> np.ndarray:
     """Where stripes and checks have their other colour."""
     first = (along / outfit.period) % 1 < 0.5
@@ -73,8 +73,8 @@ def _second(
 
 def _lookup(
     texture: Shaped[np.ndarray, "rows columns ..."],
-    along: Float[np.ndarray, "places"],
-    across: Float[np.ndarray, "places"],
+    along: Float[np.ndarray, "..."],
+    across: Float[np.ndarray, "..."],
 ) -> np.ndarray:
     rows, columns = texture.shape[:2]
     row = (-along * PIXELS_PER_METRE).astype(np.int64) % rows

@@ -56,7 +56,7 @@ def figures(run: Run) -> list[Figure]:
 
 
 def hits(
-    found: Float[np.ndarray, "joints _"] | None, true: Float[np.ndarray, "joints 3"], part: float
+    found: Float[np.ndarray, "points _"] | None, true: Float[np.ndarray, "joints 3"], part: float
 ) -> tuple[float, float]:
     """How many limb joints of one person are right, and how many count.
 

@@ -1,6 +1,6 @@
 """Turn what the unpickler noted down into plain values; every size is checked first."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -220,7 +220,9 @@ def _order(value: object) -> tuple[str, Any]:
     return type(value).__name__, value
 
 
-def _lists(rows: Any, values: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _lists(
+    rows: Collection[Any], values: Collection[Any]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(rows, columns, values) of scipy's lil layout: lists of columns, and of values."""
     first = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
     second = np.array([column for row in rows for column in row], np.int64)
