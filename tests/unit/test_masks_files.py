@@ -234,3 +234,15 @@ def test_two_results_of_one_picture_are_named(tmp_path):
         path.write_text(json.dumps({**content, "people": [{"mask": rle.encode(LEFT)}]}))
     with pytest.raises(BadInput, match=r"one\.json and .*two\.json hold masks of the same picture"):
         folder.open_folder(tmp_path).masks("a.jpg", SIZE)
+
+
+def test_a_postscript_file_named_like_a_mask_reaches_no_interpreter(tmp_path, monkeypatch):
+    from PIL import EpsImagePlugin
+
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_: pytest.fail("it was run"))
+    lure = tmp_path / "a.png"
+    lure.write_bytes(
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n0 0 moveto\nshowpage\n%%EOF\n"
+    )
+    with pytest.raises(BadInput, match="not a picture"):
+        files.read(lure)

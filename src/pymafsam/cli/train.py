@@ -57,7 +57,7 @@ class Train:
             path = Path(file)
             if not path.is_file():
                 raise BadInput(f"There is no file of settings {path}.")
-            chosen = load(path.read_text(encoding="utf-8"), chosen, file)
+            chosen = load(path.read_text(encoding="utf-8", errors="replace"), chosen, file)
         return cls(recipe=name, out=Path("runs") / name, settings=chosen)
 
     def run(self) -> int:

@@ -1,5 +1,6 @@
 """What was seen in a frame of a video, small enough to be kept for all of them."""
 
+import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -97,7 +98,7 @@ def load(path: Path) -> list[Look]:
         with np.load(path, allow_pickle=False) as content:
             arrays = {name: content[name] for name in content.files}
         return _looks(arrays)
-    except (OSError, ValueError, KeyError, IndexError) as error:
+    except (OSError, ValueError, KeyError, IndexError, TypeError, zipfile.BadZipFile) as error:
         raise BadInput(
             f"{path} is damaged ({error}).\n  Remove its folder and run again."
         ) from error

@@ -110,7 +110,7 @@ def read_line(text: str, place: str) -> tuple[str, Answer]:
     """The case and answer in a line. Raises BadInput with ``place`` for anything else."""
     try:
         content = Field(json.loads(text), place)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"{place} is not json ({error}).") from error
     missed = content.at("missed").text() if content.has("missed") else None
     people = {

@@ -1,12 +1,15 @@
 """Leeds Sports Pose: one person a picture, 14 joints, PCK."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from pymafsam.errors import BadInput
+from pymafsam.files.pickles import read_npz
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,19 +34,17 @@ def read_joints(path: Path, split: str | None = None) -> list[LspPicture]:
     LSP's third column tells occlusion, so every finite joint counts as known. Raises BadInput for
     another file and for an unknown ``split``.
     """
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            names, values = content["imgname"], content["joints"].astype(np.float64)
-            keep = np.ones(len(names), bool)
-            if split is not None:
-                splits = content["split"]
-                keep = splits == split
-                if not keep.any():
-                    raise BadInput(
-                        f'{path} has no split "{split}"; known: {", ".join(sorted(set(splits)))}.'
-                    )
-    except (OSError, KeyError, ValueError) as error:
-        raise BadInput(f"{path} is not a table of LSP joints ({error}).") from error
+    content = read_npz(path)
+    names, values = _column(path, content, "imgname", 1, "U"), _column(path, content, "joints", 3)
+    keep = np.ones(len(names), bool)
+    if split is not None:
+        splits = _column(path, content, "split", 1, "U")
+        keep = splits == split
+        if not keep.any():
+            known = ", ".join(sorted(set(splits.tolist())))
+            raise BadInput(f'{path} has no split "{split}"; known: {known}.')
+    if values.shape[1] != 14 or values.shape[2] < 2 or not len(names) == len(values) == len(keep):
+        raise BadInput(f"{path} is not a table of LSP joints: wanted (n, 14, 3) beside n names.")
     pictures = []
     for name, joints in zip(names[keep], values[keep], strict=True):
         finite = np.isfinite(joints[:, :2]).all(1)
@@ -51,3 +52,13 @@ def read_joints(path: Path, split: str | None = None) -> list[LspPicture]:
         if finite.any():
             pictures.append(LspPicture(id=str(name), joints=known.astype(np.float64)))
     return pictures
+
+
+def _column(
+    path: Path, content: Mapping[str, Any], name: str, dimensions: int, kinds: str = "iuf"
+) -> np.ndarray:
+    found = content[name]
+    fits = isinstance(found, np.ndarray) and found.dtype.kind in kinds
+    if not fits or found.ndim != dimensions:
+        raise BadInput(f'{path} is not a table of LSP joints: "{name}" is something else.')
+    return found if kinds == "U" else found.astype(np.float64)

@@ -120,8 +120,7 @@ def read_picture(path: Path, name: str | None = None) -> Frame:
             # Pillow warns and refuses by size on its own; our limit below speaks more clearly,
             # and other oddities (broken EXIF, palette transparency) do not spoil the pixels.
             warnings.simplefilter("ignore")
-            with _opened(path) as picture:
-                limits.check_pixels(str(path), picture.size)
+            with opened(path) as picture:
                 if getattr(picture, "is_animated", False):
                     log.info("%s is an animation: its first picture is used.", path)
                 exif = _exif(picture)
@@ -144,8 +143,12 @@ def read_picture(path: Path, name: str | None = None) -> Frame:
     return Frame(pixels=pixels, name=name or path.name, focal=focal)
 
 
-def _opened(path: Path) -> "Picture":
-    """The picture, its pixels not yet decoded. Raises what Pillow raises."""
+def opened(path: Path) -> "Picture":
+    """The picture, its pixels not yet decoded.
+
+    Of Pillow's readers only those of ``PICTURE_FORMATS`` are used. Raises BadInput for one that is
+    larger than ``limits.MOST_PIXELS``, else what Pillow raises.
+    """
     from PIL import Image, UnidentifiedImageError
 
     # Of Pillow's forty readers the five commonest are there at once; the others take a while.
@@ -153,7 +156,9 @@ def _opened(path: Path) -> "Picture":
         prepare()
         formats = [name for name in PICTURE_FORMATS if name in Image.OPEN]  # AVIF may be absent
         with contextlib.suppress(UnidentifiedImageError):
-            return Image.open(path, formats=formats)
+            picture = Image.open(path, formats=formats)
+            limits.check_pixels(str(path), picture.size)
+            return picture
     raise UnidentifiedImageError(str(path))
 
 

@@ -54,7 +54,7 @@ def _read(path: Path, head: str) -> dict[str, Any]:
             try:
                 entry = json.loads(line)
                 done[entry["key"]] = entry["value"]
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 break
             end = stream.tell()
         stream.truncate(end)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from pymafsam.errors import BadInput
-from pymafsam.files import json, pickles, rle
+from pymafsam.files import frames, json, pickles, rle
 from pymafsam.masks.saver2024 import inside_of
 from pymafsam.records import Inside
 
@@ -86,7 +86,7 @@ def _picture(path: Path) -> np.ndarray:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path) as picture:
+        with frames.opened(path) as picture:
             if picture.mode not in ("1", "L", "P", "I", "I;16", "LA"):
                 raise BadInput(
                     f"{path} is a colour picture ({picture.mode}); a mask has one value per "

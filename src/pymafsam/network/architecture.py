@@ -58,7 +58,7 @@ class Architecture:
                 raise ValueError(f"unknown entries: {', '.join(sorted(unknown))}")
             found["widths"] = tuple(int(w) for w in found["widths"])
             made = cls(**found)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
             raise BadInput(
                 f"The description of a network could not be read ({error}).\n"
                 "  Files written by `pymafsam convert` carry one in their header."

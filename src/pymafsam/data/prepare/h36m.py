@@ -9,7 +9,6 @@ projected joints (``D2_Positions``).
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -18,6 +17,7 @@ from pymafsam.data.prepare.boxes import MARGIN, around, into_j24, square
 from pymafsam.data.prepare.parts import only
 from pymafsam.data.rows import Dropped, Row, Rows
 from pymafsam.errors import BadInput, MissingAsset
+from pymafsam.files import hdf5
 from pymafsam.geometry.boxes import bounds
 
 # The 17 of the file's 32 joints that are used, by what J24 calls them.
@@ -117,7 +117,7 @@ def read_poses(path: Path, axes: int) -> Float[np.ndarray, "frames 32 axes"]:
     try:
         poses = np.asarray(cdflib.CDF(path).varget("Pose"), np.float64)
         return poses.reshape(-1, 32, axes)
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+    except Exception as error:  # damaged files make cdflib raise nearly anything
         raise BadInput(f"{path} is not a CDF file of 32 joints ({error}).") from error
 
 
@@ -126,18 +126,9 @@ def read_boxes(path: Path, step: int) -> dict[int, Float[np.ndarray, "4"]]:
 
     Raises MissingAsset without ``h5py`` and BadInput for another file.
     """
-    try:
-        import h5py
-    except ImportError as error:
-        raise MissingAsset(
-            f"{path} is a MATLAB 7.3 file, which needs h5py.\n  pip install 'pymafsam[datasets]'"
-        ) from error
-    try:
-        with h5py.File(path, "r") as file:
-            content: Any = file  # its stubs do not tell arrays from groups
-            references = np.ravel(content["Masks"])
-            # HDF5 has MATLAB's axes reversed: columns come first.
-            masks = {k: np.asarray(content[references[k]]) for k in range(0, len(references), step)}
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise BadInput(f"{path} does not hold boxes of Human3.6M ({error}).") from error
+    with hdf5.opened(path, "Human3.6M's boxes (Masks)") as content:
+        references = np.ravel(content["Masks"])
+        kept = range(0, len(references), step)
+        # HDF5 has MATLAB's axes reversed: columns come first.
+        masks = {k: hdf5.array(content[references[k]], path) for k in kept}
     return {frame: bounds(mask.T > 0) for frame, mask in masks.items() if mask.any()}

@@ -21,7 +21,7 @@ from pymafsam.evaluation.metrics import counted
 from pymafsam.evaluation.protocol import Data, Run
 from pymafsam.evaluation.protocols import lsp
 from pymafsam.evaluation.protocols.lsp import LOOK, surest
-from pymafsam.files import rle
+from pymafsam.files import frames, rle
 from pymafsam.records import Inside
 
 Labels = UInt8[np.ndarray, "height width"]
@@ -69,14 +69,12 @@ class Labelled:
 
 
 def _read(path: Path) -> Labels:
-    from PIL import Image
-
     try:
-        with Image.open(path, formats=["PNG"]) as picture:
+        with frames.opened(path) as picture:
             if picture.mode not in ("1", "L", "P"):
                 raise BadInput(f"{path} is a picture in colours; wanted one number per pixel.")
             return np.asarray(picture).astype(np.uint8)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SyntaxError) as error:
         raise BadInput(f"{path} cannot be read as labels ({error}).") from error
 
 
