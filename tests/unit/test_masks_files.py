@@ -242,7 +242,7 @@ def test_a_postscript_file_named_like_a_mask_reaches_no_interpreter(tmp_path, mo
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_: pytest.fail("it was run"))
     lure = tmp_path / "a.png"
     lure.write_bytes(
-        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n0 0 moveto\nshowpage\n%%EOF\n"
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n"
     )
     with pytest.raises(BadInput, match="not a picture"):
         files.read(lure)

@@ -75,15 +75,9 @@ def read(path: Path) -> list[View]:
         raise BadInput(f"The calibration {path} cannot be read ({error.strerror}).") from error
     try:
         views = _toml(text, path) if path.suffix == ".toml" else _qualisys(text)
-    except (
-        KeyError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        ArithmeticError,
-        RecursionError,
-        xml.ParseError,
-    ) as error:
+    except BadInput:
+        raise
+    except Exception as error:  # of the parsers, and of what stands where numbers were wanted
         raise BadInput(
             f"{path} is no calibration that can be read ({type(error).__name__}: {error}).\n"
             "  Known: Qualisys' .qca.txt, and .toml with a table per camera (name, size, matrix, "
