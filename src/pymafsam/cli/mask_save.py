@@ -219,7 +219,9 @@ class LspetJob:
 def together(segmenter: "Segmenter", waiting: Sequence[Ready]) -> list[list[Mask | None]]:
     """Small pictures share an encoding where the segmenter can do that."""
     small = all(max(ready.frame.size) <= SMALL for ready in waiting)
-    if small and hasattr(segmenter, "segment_together"):
-        pixels = [ready.frame.pixels for ready in waiting]
-        return segmenter.segment_together(pixels, [[ready.prompt] for ready in waiting])
+    several = getattr(segmenter, "segment_together", None)
+    if small and several is not None:
+        return several(
+            [ready.frame.pixels for ready in waiting], [[ready.prompt] for ready in waiting]
+        )
     return [segmenter.segment(ready.frame.pixels, [ready.prompt]) for ready in waiting]

@@ -136,7 +136,7 @@ def _evaluated(
     with contextlib.redirect_stdout(io.StringIO()):
         # loadRes fills areas and boxes into the rows it is given.
         rows = [dict(row) for row in results]
-        found = truth.loadRes(rows)  # its stub says str only
+        found = truth.loadRes(rows)  # type: ignore[arg-type] (its stub says str only)
         evaluation = COCOeval(truth, found, "keypoints")
         if pictures is not None:
             evaluation.params.imgIds = sorted(pictures)
@@ -175,7 +175,7 @@ def precision_rows(
 
 
 def _rows(
-    matched: Sequence[dict[str, Any] | None], chosen: slice
+    matched: Sequence[Any], chosen: slice
 ) -> tuple[Float[np.ndarray, "rows columns"], list[int]]:
     """Rows of one size's matches: per picture its detections, then its annotated people."""
     width = len(range(10)[chosen])

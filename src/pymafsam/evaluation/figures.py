@@ -9,7 +9,7 @@ compared.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, SupportsFloat
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -255,9 +255,9 @@ def average_recall(rows: Rows) -> Statistic:
     return of
 
 
-def _over(amount: float | np.number, whole: float | np.number) -> float:
+def _over(amount: SupportsFloat, whole: SupportsFloat) -> float:
     """A quotient of two numbers; NaN where there is nothing to divide by."""
-    return float(amount / whole) if whole > 0 else float("nan")
+    return float(amount) / float(whole) if float(whole) > 0 else float("nan")
 
 
 STATISTICS: dict[str, Callable[[Rows], Statistic]] = {

@@ -134,7 +134,10 @@ class Carrier:
         return minimise(problem, state, self.skeleton.free, STEPS)[0]
 
     def _carried(
-        self, state: State, betas: Float[np.ndarray, "betas"], goals: np.ndarray
+        self,
+        state: State,
+        betas: Float[np.ndarray, "betas"],
+        goals: Float[np.ndarray, "poses points 3"],
     ) -> Carried:
         poses = [
             Pose(rotations=turns.astype(np.float32), betas=betas.astype(np.float32))

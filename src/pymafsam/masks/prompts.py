@@ -6,10 +6,10 @@ A prompts file (docs/masks.md) is json: ``{"format": "pymafsam-prompts/1", "pict
 "flips": [{"part": "legs", "way": "sides"}]}]}}``; one entry per person.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -181,15 +181,14 @@ def _pins(value: object, who: str) -> dict[str, tuple[float, float]]:
 def _flips(value: object, who: str) -> tuple[Flip, ...]:
     if value is None:
         return ()
-    plain = isinstance(value, list) and all(
+    if isinstance(value, list) and all(
         isinstance(flip, Mapping) and set(flip) == {"part", "way"} for flip in value
+    ):
+        return tuple(Flip(part=str(flip["part"]), way=str(flip["way"])) for flip in value)
+    raise BadInput(
+        f'{who}: "flips" wants a list such as [{{"part": "legs", "way": "sides"}}], found '
+        f"{json.shown(value)}."
     )
-    if not plain:
-        raise BadInput(
-            f'{who}: "flips" wants a list such as [{{"part": "legs", "way": "sides"}}], found '
-            f"{json.shown(value)}."
-        )
-    return tuple(Flip(part=str(flip["part"]), way=str(flip["way"])) for flip in value)
 
 
 def _numbers(
@@ -283,5 +282,5 @@ def file_content(pictures: Mapping[str, Sequence[Prompt]]) -> dict[str, Any]:
     }
 
 
-def _rounded(values: Float[np.ndarray, "numbers"]) -> list[float]:
+def _rounded(values: Iterable[SupportsFloat]) -> list[float]:
     return [round(float(value), 2) for value in values]

@@ -112,7 +112,7 @@ def optimised(model: Path | bytes) -> bytes:
         return target.read_bytes()
 
 
-def _session(model: Path | bytes, options: object, providers: Sequence[str]) -> Any:
+def _session(model: Path | bytes, options: Any, providers: Sequence[str]) -> Any:
     """The runtime's own session. Raises BadInput for what it cannot read."""
     options.log_severity_level = 3  # errors come as exceptions; warnings are about spare parts
     given = str(model) if isinstance(model, Path) else model

@@ -3,10 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pymafsam.errors import BadInput, MissingAsset
 from pymafsam.files.frames import PICTURES
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
 
 LISTS = (".txt", ".list")
 TABLES = (".parquet", ".pq")
@@ -73,12 +76,12 @@ def _of(text: str, column: str) -> Iterator[Item]:
     yield from pictures
 
 
-def _listed(files: Any, path: str) -> list[str]:
+def _listed(files: "AbstractFileSystem", path: str) -> list[str]:
     lines = files.cat_file(path).decode("utf-8-sig", "replace").splitlines()
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
-def _tabled(files: Any, path: str, column: str) -> list[str]:
+def _tabled(files: "AbstractFileSystem", path: str, column: str) -> list[str]:
     try:
         import pyarrow
         import pyarrow.parquet
@@ -94,7 +97,7 @@ def _tabled(files: Any, path: str, column: str) -> list[str]:
     return [str(value) for value in values if value is not None]
 
 
-def _absolute(files: Any, listed_in: str, one: str) -> Item:
+def _absolute(files: "AbstractFileSystem", listed_in: str, one: str) -> Item:
     """A path of a list as an item; what is relative lies beside the list."""
     folder = str(PurePosixPath(listed_in).parent)
     relative = "://" not in one and not PurePosixPath(one).is_absolute()
@@ -102,7 +105,7 @@ def _absolute(files: Any, listed_in: str, one: str) -> Item:
     return Item(location=location, name=one.lstrip("/") if relative else _last(one))
 
 
-def _url(files: Any, path: str) -> str:
+def _url(files: "AbstractFileSystem", path: str) -> str:
     """A path that means the same elsewhere: local ones stay plain."""
     local = "file" in ((files.protocol,) if isinstance(files.protocol, str) else files.protocol)
     return path if local else files.unstrip_protocol(path)

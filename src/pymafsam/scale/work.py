@@ -5,12 +5,15 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pymafsam.errors import BadInput, PymafsamError
 from pymafsam.scale import rows
 from pymafsam.scale.inputs import Item, file_system
 from pymafsam.scale.shards import Store
+
+if TYPE_CHECKING:
+    from pymafsam.records import Scene
 
 Row = dict[str, Any]
 
@@ -69,7 +72,7 @@ class Worker:
             found[request.key] = self._row(task, scene)
         return [found[task.item.location] for task in tasks]
 
-    def _row(self, task: Task, scene: Any) -> Row:
+    def _row(self, task: Task, scene: "Scene | Exception") -> Row:
         from pymafsam.export.results import document
 
         if isinstance(scene, Exception):
@@ -80,7 +83,7 @@ class Worker:
         except Exception as error:
             return _failed(task.item, error)
 
-    def _save(self, task: Task, scene: Any) -> None:
+    def _save(self, task: Task, scene: "Scene") -> None:
         from pymafsam import export
 
         if not self._formats:

@@ -97,7 +97,7 @@ class Desk:
         ]
 
 
-def _mask_file(row: Any) -> str | None:
+def _mask_file(row: object) -> str | None:
     mask = row.get("mask") if isinstance(row, Mapping) else None
     return mask if isinstance(mask, str) else None
 

@@ -86,7 +86,7 @@ class RememberedEngine:
 
     def decode(
         self,
-        embedding: Any,
+        embedding: object,
         points: Float[np.ndarray, "points 2"],
         labels: Float[np.ndarray, "points"],
         previous: Logits | None,

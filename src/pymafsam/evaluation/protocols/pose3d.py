@@ -259,11 +259,15 @@ def true_mesh(row: Row, bodies: Bodies, benchmark: Benchmark) -> tuple[BodyModel
             "The truth of this benchmark is a mesh: give the folder with SMPL_MALE.pkl and "
             "SMPL_FEMALE.pkl (--bodies)."
         )
-    return None if model is None else (model, _skinned(model, row.pose, row.betas))
+    if model is None:
+        return None
+    if row.pose is None or row.betas is None:
+        raise BadInput(f"{row.image} has no pose and betas, which the true mesh is made of.")
+    return model, _skinned(model, row.pose, row.betas)
 
 
 def _skinned(
-    model: BodyModel, pose: Float[np.ndarray, "values"], betas: Float[np.ndarray, "betas"]
+    model: BodyModel, pose: Float[np.ndarray, "..."], betas: Float[np.ndarray, "betas"]
 ) -> Mesh:
     turns = rotation.from_axis_angle(np.asarray(pose, np.float64).reshape(-1, 3))
     count = model.shape_dirs.shape[-1]
@@ -282,7 +286,7 @@ def _surfaces(
 ) -> dict[str, Any]:
     """Pairs of vertices, where the answer's body has the same ones as the true body."""
     same = model is not None and len(model.template) == len(truth[0].template)
-    if not same or found.pose is None or found.betas is None:
+    if not same or found.pose is None or found.betas is None or row.betas is None:
         return {}
     assert model is not None
     mesh = _skinned(model, found.pose, found.betas)

@@ -31,12 +31,13 @@ class StandIn(metaclass=Sealed):
     """Something a file asked to be made: of which arguments, and with which contents."""
 
     __slots__ = ("arguments", "pairs", "state")
+    arguments: tuple[Any, ...]
+    pairs: list[tuple[Any, Any]]
+    state: Any
 
     def __new__(cls, *arguments: object):
         self = super().__new__(cls)
-        self.arguments: Any = arguments
-        self.state: Any = None
-        self.pairs: list[tuple[Any, Any]] = []
+        self.arguments, self.state, self.pairs = arguments, None, []
         return self
 
     def __setstate__(self, state: object) -> None:
