@@ -77,7 +77,8 @@ def _of(text: str, column: str) -> Iterator[Item]:
 
 
 def _listed(files: "AbstractFileSystem", path: str) -> list[str]:
-    lines = files.cat_file(path).decode("utf-8-sig", "replace").splitlines()
+    content: Any = files.cat_file(path)  # bytes; its stub says text too
+    lines = content.decode("utf-8-sig", "replace").splitlines()
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
