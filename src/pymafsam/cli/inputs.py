@@ -70,7 +70,7 @@ def read_names(option: str, text: str, known: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def recipe(options: Inputs) -> dict[str, str]:
+def recipe(options: Any) -> dict[str, str]:
     """The options that a result depends on; files among them with their size and time."""
     chosen = {f.name: getattr(options, f.name) for f in fields(options)}
     return {k: _spelled(value) for k, value in chosen.items() if k not in NO_MATTER}
