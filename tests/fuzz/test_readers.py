@@ -31,13 +31,19 @@ from PIL import Image
 
 from pymafsam import body, export
 from pymafsam.body import files as body_files
+from pymafsam.data import rows
 from pymafsam.errors import PymafsamError
-from pymafsam.files import frames, rle
+from pymafsam.evaluation import calibration, lsp, motions, scores
+from pymafsam.evaluation.sequence import read_posetrack
+from pymafsam.export.sequence import load as load_motions
+from pymafsam.files import frames, hdf5, rle
 from pymafsam.files.matlab import read_mat
 from pymafsam.files.pickles import read_npy, read_npz, read_pickle
 from pymafsam.masks import files as mask_files
 from pymafsam.masks import prompts
+from pymafsam.network.architecture import Architecture
 from pymafsam.people import boxes
+from pymafsam.training import recipes, settings
 
 CASES = int(os.environ.get("PYMAFSAM_FUZZ", "60"))
 SEED = int(os.environ.get("PYMAFSAM_FUZZ_SEED", "0"))
@@ -152,6 +158,10 @@ COCO = {
          "segmentation": RUNS},
     ],
 }  # fmt: skip
+TRACKS = {
+    "images": [{"id": 4}, {"id": 7}],
+    "annotations": [{"image_id": image, "track_id": 1, "bbox": [3, 4, 20, 30]} for image in (4, 7)],
+}
 PROMPTS = {
     "format": "pymafsam-prompts/1",
     "pictures": {
@@ -181,6 +191,93 @@ def results() -> list[bytes]:
     return [json.dumps(export.results.document(scene)).encode()]
 
 
+def archive_of(**arrays: np.ndarray) -> bytes:
+    return saved(lambda s: np.savez(s, **arrays))
+
+
+def sequences() -> list[bytes]:
+    frames_, text = np.arange(3), np.array
+    track = {
+        "frames_1": frames_, "rotations_1": np.tile(np.eye(3, dtype="f4"), (3, 24, 1, 1)),
+        "betas_1": np.zeros((3, 10), "f4"), "translation_1": np.ones((3, 3)),
+        "boxes_1": np.ones((3, 4)), "scores_1": np.ones(3), "filled_1": np.zeros(3, bool),
+    }  # fmt: skip
+    return [
+        archive_of(
+            format=text("pymafsam-sequence/1"), video=text("a.mp4"), body=text("anny24"),
+            size=text([60, 40]), focal=text(60.0), centre=text([30.0, 20.0]),
+            seconds=frames_ / 25, cuts=frames_[:0], faces=np.zeros((1, 3), int), tracks=text([1]),
+            **track,
+        )
+    ]  # fmt: skip
+
+
+def tables() -> list[bytes]:
+    joints = np.ones((2, 24, 3))
+    spin = {"imgname": np.array(["a.jpg", "b.jpg"]), "part": joints, "S": np.ones((2, 24, 4)),
+            "center": np.ones((2, 2)), "scale": np.ones(2), "pose": np.ones((2, 72)),
+            "shape": np.ones((2, 10)), "has_smpl": np.ones(2)}  # fmt: skip
+    return [archive_of(**spin)]
+
+
+def joints_of_lsp() -> list[bytes]:
+    return [archive_of(imgname=np.array(["a.jpg"]), joints=np.ones((1, 14, 3)))]
+
+
+def spoilt_archive(data: bytes, draw: random.Random) -> bytes:
+    """An archive one of whose arrays is another, or whose bytes are damaged."""
+    if draw.random() < 0.3:
+        return damaged(data, draw)
+    with np.load(io.BytesIO(data)) as content:
+        arrays = dict(content)
+    for _ in range(draw.choice((1, 1, 2))):
+        name = draw.choice(list(arrays))
+        with np.errstate(all="ignore"):
+            arrays[name] = spoilt_array(arrays[name], draw)
+    return saved(lambda s: np.savez(s, **arrays))
+
+
+def cameras() -> list[bytes]:
+    one = (
+        b"[%c]\nname = '%c'\nsize = [60, 40]\nmatrix = [[60, 0, 30], [0, 60, 20], [0, 0, 1]]\n"
+        b"distortions = [0, 0, 0, 0]\nrotation = [0, 0, 0]\ntranslation = [0, 0, 4]\n"
+    )
+    return [one % (97, 97) + one % (98, 98)]
+
+
+def yaml_texts() -> list[bytes]:
+    pytest.importorskip("yaml")
+    return [
+        b"batch: 4\noptimiser: {rate: 1e-4}\ndata: {rows: [a.npz], images: [b]}\nsteps: 3\n",
+        b"a: &a [x, x]\nb: &b [*a, *a, *a]\nbatch: [*b, *b, *b]\n",
+        b"minutes: 2001-99-99\nseed: 0x_1\n? [1, 2]\n: 3\n",
+        settings.dump(recipes.find("smoke")).encode(),
+    ]
+
+
+def hdf5_files() -> list[bytes]:
+    h5py = pytest.importorskip("h5py")
+    stream = io.BytesIO()
+    with h5py.File(stream, "w") as file:
+        file["a"] = np.arange(12.0)
+        file.create_dataset("c", data=np.ones((30, 30)), compression="gzip", chunks=(10, 10))
+    return [stream.getvalue()]
+
+
+ROWS = {"rows": np.ones((2, 1)), "case": np.arange(2)}
+NAMED = {"cases": np.array(["a", "b"]), "clusters": np.array(["a", "b"])}
+SAMPLES = archive_of(**NAMED, **{f"0_{name}": array for name, array in ROWS.items()})
+SCORES = {
+    "format": scores.FORMAT,
+    "key": {"protocol": "coco"},
+    "seed": 0,
+    "figures": [
+        {"name": "AP", "whose": "mesh", "statistic": "mean", "unit": "", "better": "more",
+         "low": 0.1, "high": None},
+    ],
+}  # fmt: skip
+
+
 def small_body() -> dict[str, Any]:
     draw = np.random.default_rng(0)
     weights = draw.random((20, 3))
@@ -207,20 +304,27 @@ def spoilt_body(data: bytes, draw: random.Random) -> bytes:
     key = draw.choice(list(content))
     value = content[key]
     array = value.toarray() if scipy.sparse.issparse(value) else np.array(value)
+    with np.errstate(all="ignore"):
+        content[key] = spoilt_array(array, draw)
+    return pickle.dumps(content, 2)
+
+
+def spoilt_array(array: np.ndarray, draw: random.Random) -> Any:
+    """An array with other numbers, another shape or of another kind."""
+    if array.dtype.kind not in "biuf":
+        return draw.choice((array[..., None], np.zeros(3), np.array("x" * 99), np.array([])))
     ways = (
         lambda: np.where(np.arange(array.size).reshape(array.shape) % 7 == 3, np.nan, array),
-        lambda: array[1:],
+        lambda: array[1:] if array.ndim else array[None],
         lambda: array.T,
         lambda: array * draw.choice((-1, 0, 2, 1e300)),
         lambda: array + draw.choice((-1, 1, 1000)),
         lambda: array[..., None],
         lambda: np.zeros((0, *array.shape[1:])),
         lambda: array.astype(draw.choice(("U8", "?", "f2", "i1"))),
-        lambda: misshapen(array.tolist(), draw),
+        lambda: np.array(misshapen(array.tolist(), draw), dtype=object),
     )
-    with np.errstate(all="ignore"):
-        content[key] = draw.choice(ways)()
-    return pickle.dumps(content, 2)
+    return draw.choice(ways)()
 
 
 def checkpoints() -> list[bytes]:
@@ -232,15 +336,12 @@ def checkpoints() -> list[bytes]:
 def weights_of_ours() -> list[bytes]:
     from safetensors.numpy import save
 
-    from pymafsam.network.architecture import Architecture
-
     described = Architecture().to_json()
     return [save({"mean": np.zeros(3, np.float32)}, metadata={"pymafsam": described})]
 
 
 def exported() -> list[bytes]:
     onnx = pytest.importorskip("onnx")
-    from pymafsam.network.architecture import Architecture
 
     made = onnx.helper.make_tensor_value_info("vertices", onnx.TensorProto.FLOAT, [1, 2, 3])
     bank = onnx.numpy_helper.from_array(np.zeros((2, 4, 2), np.float32), "bank")
@@ -289,6 +390,26 @@ def use_prompts(path: Path) -> None:
         prompts.check(prompt, SIZE, f"person {k}")
 
 
+def use_motions(path: Path) -> None:
+    scene = load_motions(path)
+    bodies = body.load("anny24")
+    for motion in scene.motions:
+        if motion.rotations.shape[1:] == (24, 3, 3) and motion.betas.shape[1] <= 10:
+            motions.figures(scene, bodies, None)
+
+
+def use_scores(path: Path) -> None:
+    """The json is spoilt; the samples beside it are whole."""
+    (path.parent / scores.SAMPLES).write_bytes(SAMPLES)
+    found = scores.load(path)
+    scores.differences(found, found, 3)
+
+
+def use_settings(path: Path) -> None:
+    text = path.read_text(encoding="utf-8", errors="replace")
+    settings.load(text, recipes.find("smoke"), path.name).check()
+
+
 def use_result(path: Path) -> None:
     export.results.load(path, body.load("anny24"))
 
@@ -331,11 +452,27 @@ TARGETS = {
     "weights of ours": Target(".safetensors", weights_of_ours, damaged, use_checkpoint),
     "exported networks": Target(".onnx", exported, damaged, use_export),
     "bodies": Target(".pkl", bodies, spoilt_body, use_our_body),
+    "motions": Target(".npz", sequences, spoilt_archive, use_motions),
+    "tables of people": Target(".npz", tables, spoilt_archive, rows.read),
+    "tables of joints": Target(".npz", joints_of_lsp, spoilt_archive, lsp.read_joints),
+    "scores": Target(".json", as_json(SCORES), spoilt_json, use_scores),
+    "tracks": Target(".json", as_json(TRACKS), spoilt_json, read_posetrack),
+    "calibrations": Target(".toml", cameras, damaged, calibration.read),
+    "settings of a run": Target(".yaml", yaml_texts, damaged, use_settings),
+    "descriptions of networks": Target(
+        ".json",
+        lambda: [Architecture().to_json().encode()],
+        spoilt_json,
+        lambda path: Architecture.from_json(path.read_text("utf-8", "replace")),
+    ),
+    "HDF5": Target(".mat", hdf5_files, damaged, lambda path: hdf5.read_hdf5(path, ["a", "c"])),
 }  # fmt: skip
 
 
 # What is good of its kind and still not read: no pickle yet, networks of other shapes.
-REFUSED = ("pickle programs", "checkpoints", "weights of ours", "exported networks")
+REFUSED = (
+    "pickle programs", "checkpoints", "weights of ours", "exported networks", "settings of a run",
+)  # fmt: skip
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Annotated
 import tyro
 
 from pymafsam.cli.options import Flow
+from pymafsam.errors import BadUsage
 from pymafsam.records import Pixels
 
 PAGE = b"""<!doctype html><title>pymafsam live</title>
@@ -46,9 +47,14 @@ class Live(Flow):
         from pymafsam.files.atomic import writing
         from pymafsam.files.video import Encoder
 
+        if self.record is not None and self.record.exists():
+            raise BadUsage(f"--record: {self.record} is there already; name another file.")
         drawing = Drawing(reconstructor=self.load())
         screen = Screen()
-        server = ThreadingHTTPServer(("127.0.0.1", self.port), screen.handler())
+        try:
+            server = ThreadingHTTPServer(("127.0.0.1", self.port), screen.handler())
+        except (OSError, OverflowError) as error:
+            raise BadUsage(f"--port {self.port} cannot be had ({error}); name another.") from error
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, daemon=True).start()
         print(f"http://127.0.0.1:{self.port}/ shows camera {self.camera}; Ctrl-C ends it.")

@@ -109,7 +109,7 @@ def load(path: Path) -> Scores:
         cases=cases,
         clusters=clusters,
         key={name: field.value for name, field in document.at("key").entries()},
-        seed=document.at("seed").whole(),
+        seed=int(document.at("seed").between(0.0, 2.0**63)),
     )
 
 

@@ -20,6 +20,8 @@ Times = Float[np.ndarray, "frames"]
 Boxes = Float[np.ndarray, "people 4"]
 SAME = 0.5  # overlap from which a box found and a box annotated may be of one person (MOTChallenge)
 
+MOST = 2.0**53  # of a number in a file of tracks: beyond, whole numbers are no longer exact
+
 
 def derivative(points: Points, seconds: Times, order: int) -> Float[np.ndarray, "_ points 3"]:
     """The order-th derivative by time, by divided differences; ``order`` frames fewer."""
@@ -168,7 +170,10 @@ def read_mot(path: Path) -> dict[int, Present]:
         if not line.strip():
             continue
         try:
-            frame, person, left, top, width, height, *rest = map(float, line.split(","))
+            values = [float(value) for value in line.split(",")]
+            frame, person, left, top, width, height, *rest = values
+            if not all(abs(value) < MOST for value in values):  # nor NaN
+                raise ValueError("a number beyond all counting")
         except ValueError as error:
             raise BadInput(
                 f"{path}, line {number}: wanted frame,number,left,top,width,height,...; found "
@@ -177,7 +182,7 @@ def read_mot(path: Path) -> dict[int, Present]:
         if not rest or rest[0] != 0:
             box = [left, top, left + width, top + height]
             rows.setdefault(int(frame) - 1, []).append((int(person), box))
-    return _presents(rows)
+    return _presents(path, rows)
 
 
 def _lines(path: Path) -> list[str]:
@@ -197,13 +202,20 @@ def read_posetrack(path: Path) -> dict[int, Present]:
     rows: dict[int, list[tuple[int, list[float]]]] = {k: [] for k in order.values()}
     for annotation in root.at("annotations").items():
         left, top, width, height = annotation.at("bbox").array(4).tolist()
-        frame = order[annotation.at("image_id").whole()]
+        image = annotation.at("image_id")
+        frame = order.get(image.whole())
+        if frame is None:
+            image.wrong("the id of one of the images")
         box = [left, top, left + width, top + height]
         rows[frame].append((annotation.at("track_id").whole(), box))
-    return _presents(rows)
+    return _presents(path, rows)
 
 
-def _presents(rows: Mapping[int, Sequence[tuple[int, list[float]]]]) -> dict[int, Present]:
+def _presents(
+    path: Path, rows: Mapping[int, Sequence[tuple[int, list[float]]]]
+) -> dict[int, Present]:
+    if any(abs(number) > MOST for people in rows.values() for number, _ in people):
+        raise BadInput(f"{path} numbers a person beyond all counting.")
     return {
         frame: Present(
             numbers=np.array([number for number, _ in people], np.int64),

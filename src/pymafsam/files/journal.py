@@ -41,12 +41,20 @@ def opened(path: Path, settings: Mapping[str, Any]) -> Iterator[Journal]:
 
 
 def _read(path: Path, head: str) -> dict[str, Any]:
-    """The finished pieces; the file is cut behind the last whole line."""
+    """The finished pieces; the file is cut behind the last whole line.
+
+    Raises BadInput for a file that is no journal: it is somebody else's.
+    """
     if not path.is_file():
         return {}
     with path.open("rb+") as stream:
         first = stream.readline()
         if first.decode("utf-8", "replace").rstrip("\n") != head:
+            if first and not first.startswith(b"{"):
+                raise BadInput(
+                    f"{path} is left as it is: it is no journal of pymafsam.\n"
+                    "  Choose another --out, or move it."
+                )
             return {}
         done: dict[str, Any] = {}
         end = stream.tell()
