@@ -1,5 +1,6 @@
 """The loop around the embedded body (not SMPL's 6890 vertices), with random weights."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -200,3 +201,22 @@ def test_devices_that_are_not_here_are_named():
     assert inference.choose_device("cpu") == "cpu"
     with pytest.raises(BadUsage, match="no device"):
         inference.choose_device("tpu")
+
+
+def test_packed_convolutions_give_what_plain_ones_give_at_every_batch():
+    from torch import nn
+
+    from pymafsam.network.packed import Packed, is_possible, pack
+
+    if not is_possible():
+        pytest.skip("this torch has no packed convolutions")
+    torch.manual_seed(0)
+    plain = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.ConvTranspose2d(8, 4, 4, 2, 1))
+    plain.eval().requires_grad_(False)
+    packed = pack(copy.deepcopy(plain))
+    assert isinstance(packed[0], Packed)
+    assert isinstance(packed[2], Packed)
+    for batch in (1, 3, 2, 1):
+        images = torch.randn(batch, 3, 16, 16)
+        with torch.inference_mode():
+            torch.testing.assert_close(packed(images), plain(images), rtol=1e-5, atol=1e-5)

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.utils import fusion
 
 from pymafsam.errors import BadUsage
+from pymafsam.network.packed import pack
 from pymafsam.network.pymaf import MeshRegressor
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -30,6 +31,8 @@ def prepare(
     network.backbone.to(PRECISIONS[precision])
     if device != "mps":  # there channels last is slower
         network.backbone.to(memory_format=torch.channels_last)
+    if device == "cpu":
+        pack(network.backbone)
     return network.to(device)
 
 

@@ -49,7 +49,8 @@ def openvino() -> Any:
 class Session:
     """One network on ONNX Runtime. Safe to use from several threads at once.
 
-    Copies that were pickled (for another process) open the network again.
+    Copies that were pickled (for another process) open the network's file again; for a graph given
+    as bytes that is for whoever has them to do (``networks.Opening``).
     """
 
     def __init__(
@@ -68,9 +69,10 @@ class Session:
         ``optimise`` False: the graph has been (``optimised``).
         Raises BadInput for what ONNX Runtime cannot read.
         """
+        # A graph given as bytes is not kept for copies: it is as large as the network.
         self._made = partial(
             Session,
-            model,
+            model if isinstance(model, Path) else b"",
             threads=threads,
             providers=providers,
             shrink=shrink,
@@ -117,7 +119,9 @@ def _session(model: Path | bytes, options: Any, providers: Sequence[str]) -> Any
     options.log_severity_level = 3  # errors come as exceptions; warnings are about spare parts
     given = str(model) if isinstance(model, Path) else model
     try:
-        return onnxruntime().InferenceSession(given, options, providers=[*providers])
+        session = onnxruntime().InferenceSession(given, options, providers=[*providers])
+        session._model_bytes = None  # for changing providers later, which nobody does
+        return session
     except Exception as error:  # onnxruntime's own errors share no base class
         called = model if isinstance(model, Path) else "The network"
         raise BadInput(

@@ -6,6 +6,7 @@ time follow the people and not the picture.
 
 import functools
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,8 @@ from pymafsam.render.shade import Studio, shade, to_linear, to_srgb, vertex_norm
 
 NEAR = 0.05  # metres; what is nearer to the camera is not drawn
 TILE = 256  # pixels
+FEW_TILES = 8  # are drawn by the caller itself; more are shared between threads
+MOST_THREADS = 4
 # Light from all around is shut off where a point lies behind its surroundings: the depth minus
 # the blurred depth, after Luft et al., "Image Enhancement by Unsharp Masking the Depth Buffer".
 OCCLUSION_WIDTH = 0.10  # metres of surroundings
@@ -99,14 +102,24 @@ def paint(pixels: Pixels, scene: Surfaces, opacity: float, samples: int, studio:
     if window is None:
         return
     around = _surroundings(scene, window)
-    for tile, nearby in _tiles(scene, window):
+
+    def lay(tile: Window, nearby: Int[np.ndarray, "chosen"]) -> None:
         light, cover = _layer(scene, nearby, tile, samples, around, studio)
         x0, y0, x1, y1 = tile
-        below = to_linear(pixels[y0:y1, x0:x1])
-        # ``light`` holds only the share of the covered samples.
-        mixed = below * (1 - opacity * cover[..., None]) + opacity * light
         touched = cover > 0
-        pixels[y0:y1, x0:x1][touched] = to_srgb(mixed[touched])
+        share, part = cover[touched][:, None], pixels[y0:y1, x0:x1]
+        # ``light`` holds only the share of the covered samples.
+        mixed = to_linear(part[touched]) * (1 - opacity * share) + opacity * light[touched]
+        part[touched] = to_srgb(mixed)
+
+    tiles = list(_tiles(scene, window))
+    if len(tiles) <= FEW_TILES:
+        for tile, nearby in tiles:
+            lay(tile, nearby)
+        return
+    # Every tile is its own: the same bits come out, whoever draws it and when.
+    with ThreadPoolExecutor(max_workers=MOST_THREADS) as threads:
+        list(threads.map(lambda one: lay(*one), tiles))
 
 
 def _tiles(scene: Surfaces, window: Window) -> Iterator[tuple[Window, np.ndarray]]:
