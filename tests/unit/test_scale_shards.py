@@ -124,6 +124,6 @@ def test_a_run_goes_on_where_it_stopped_and_not_in_anothers_folder(tmp_path):
     for other in (({"weights": "net"}, items, 2), ({"weights": "fit"}, items[1:], 2)):
         with pytest.raises(BadInput, match="another run"):
             store.prepare(*other)
-    (tmp_path / "batch.json").write_text(json.dumps({"format": "theirs"}))
+    (tmp_path / "_batch.json").write_text(json.dumps({"format": "theirs"}))
     with pytest.raises(BadInput, match="none of ours"):
         store.prepare({"weights": "fit"}, items, 2)

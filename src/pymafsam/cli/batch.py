@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pymafsam.scale.engines import Means, Tally
     from pymafsam.scale.shards import Shard, Store
 
-MOST_NAMED = 20  # failures on the terminal; failures.json has them all
+MOST_NAMED = 20  # failures on the terminal; _failures.json has them all
 
 
 @dataclass(kw_only=True)
@@ -133,7 +133,7 @@ class Batch(Flow):
             print(f"{len(left)} of {len(everything)} shards are other jobs' and not there yet.")
         else:
             named = [{"key": key, "error": why} for key, why in store.failures(everything)]
-            store.write("failures.json", (json.dumps(named, indent=1) + "\n").encode())
+            store.write("_failures.json", (json.dumps(named, indent=1) + "\n").encode())
         told = dict(list(failures.items())[:MOST_NAMED])
         if len(failures) > len(told):
             print(f"of {len(failures)} failures the first {len(told)}:", file=sys.stderr)

@@ -59,21 +59,23 @@ def laid_out(own: nn.Conv2d | nn.ConvTranspose2d, shape: tuple[int, ...]) -> Ten
 
 
 def pack(module: nn.Module) -> nn.Module:
-    """Replace the convolutions in ``module``, in place, if oneDNN is at hand (for inference)."""
+    """Replace the convolutions in ``module``, in place, if oneDNN is at hand (for inference).
+
+    Subclasses, which may do more, stay, and depthwise ones, which have little to lay out.
+    """
     if not is_possible():
         return module
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):
-            if _is_plain(child):
+            known = isinstance(child, (nn.Conv2d, nn.ConvTranspose2d))
+            if known and type(child) in (nn.Conv2d, nn.ConvTranspose2d) and _is_plain(child):
                 setattr(parent, name, Packed(child))
     return module
 
 
-def _is_plain(child: nn.Module) -> bool:
-    """Whether a module is a convolution and nothing more; depthwise ones have little to lay out."""
-    if type(child) not in (nn.Conv2d, nn.ConvTranspose2d):
-        return False
-    return child.groups == 1 and child.padding_mode == "zeros" and child.padding not in NAMED
+def _is_plain(own: nn.Conv2d | nn.ConvTranspose2d) -> bool:
+    """Whether a convolution is one that oneDNN's operations take as it is."""
+    return own.groups == 1 and own.padding_mode == "zeros" and own.padding not in NAMED
 
 
 def is_possible() -> bool:
@@ -84,6 +86,6 @@ def is_possible() -> bool:
     picture = torch.linspace(-1, 1, 75).reshape(1, 3, 5, 5)
     try:
         with torch.inference_mode():
-            return torch.allclose(Packed(probe)(picture), probe(picture), atol=1e-5)
+            return bool(torch.allclose(Packed(probe)(picture), probe(picture), atol=1e-5))
     except Exception:  # another torch, whose operations are called or take otherwise
         return False

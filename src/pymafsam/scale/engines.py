@@ -120,7 +120,7 @@ def tasks(shard: Shard) -> Iterator[Task]:
     """The pictures of a shard; chosen files are called by shard, place and name."""
     for number, item in enumerate(shard.items):
         stem = PurePosixPath(item.name).stem
-        yield Task(item=item, stem=f"files/{shard.name}/{number:06d}-{stem}")
+        yield Task(item=item, stem=f"_files/{shard.name}/{number:06d}-{stem}")
 
 
 def tally(content: Sequence[Row]) -> Tally:

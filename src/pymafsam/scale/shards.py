@@ -1,9 +1,9 @@
 """Results in parquet files whose names depend on the inputs alone; what is finished stays.
 
-OUT/batch.json              what the run is: options, inputs (digest), pictures a shard
+OUT/_batch.json             what the run is: options, inputs (digest), pictures a shard
 OUT/part-000000.parquet     the rows of the first pictures, in order; whole or not there
-OUT/files/part-000000/      chosen files of those pictures (--save)
-OUT/failures.json           which pictures failed, and why, once all shards are there
+OUT/_files/part-000000/     chosen files of those pictures (--save)
+OUT/_failures.json          which pictures failed, and why, once all shards are there
 """
 
 import hashlib
@@ -107,9 +107,9 @@ class Store:
             "pictures_per_shard": size,
             "options": dict(settings),
         }
-        before = self.read("batch.json")
+        before = self.read("_batch.json")
         if before is None:
-            self.write("batch.json", (json.dumps(said, indent=1) + "\n").encode())
+            self.write("_batch.json", (json.dumps(said, indent=1) + "\n").encode())
             return
         found = _manifest(before, self.url)
         if different := sorted(key for key, value in said.items() if found.get(key) != value):
@@ -172,7 +172,7 @@ def _manifest(content: bytes, url: str) -> dict[str, Any]:
     try:
         found = json.loads(content)
     except ValueError as error:
-        raise BadInput(f"{url}/batch.json is damaged ({error}). Choose another --out.") from error
+        raise BadInput(f"{url}/_batch.json is damaged ({error}). Choose another --out.") from error
     if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise BadInput(f"{url}/batch.json is none of ours. Choose another --out.")
+        raise BadInput(f"{url}/_batch.json is none of ours. Choose another --out.")
     return found
