@@ -25,7 +25,8 @@ class Settings:
     reach: float = 0.35
     reach_per_second: float = 0.9
     farthest: float = 1.6
-    grown: float = 1.7  # times by which a box may have grown or shrunk
+    grown: float = 1.7  # times by which a box may have grown or shrunk,
+    alike: float = 0.5  # unless the keypoints are less unlike than this (0: the same)
 
     # What the cues count. A cue that is not there (no keypoints, no mask) is left out.
     overlap: float = 1.0

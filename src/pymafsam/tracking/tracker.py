@@ -158,13 +158,16 @@ def cost(
     """The weighted mean of the cues there are, 0..1; infinity for who is out of reach."""
     away = seconds - known.motion.seconds
     far = _distance(expected, seen.person) / reach(away, settings)
-    if far > 1 or _grown(expected, seen.person) > settings.grown:
+    posed = _posed(expected, seen.person)
+    # Of somebody half hidden a box may be of what is left of them; their keypoints tell.
+    alike = posed is not None and posed < settings.alike
+    if far > 1 or (_grown(expected, seen.person) > settings.grown and not alike):
         return np.inf
     fresh = float(np.exp(-away / settings.pose_fades))
     cues: list[tuple[float, float | None]] = [
         (settings.distance, far),
         (settings.overlap, 1 - overlap(expected.box, seen.person.box.astype(np.float64))),
-        (settings.keypoints * fresh * _clear(seen.person, settings), _posed(expected, seen.person)),
+        (settings.keypoints * fresh * _clear(seen.person, settings), posed),
         (settings.mask * fresh, _uncovered(known, expected, seen)),
         (settings.colours, known.colours.difference(seen.colours)),
     ]
