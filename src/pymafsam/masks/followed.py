@@ -2,7 +2,8 @@
 
 Around a person it is measured where every pixel goes (dense optical flow: Farneback, "Two-Frame
 Motion Estimation Based on Polynomial Expansion", 2003), and the outline is taken along.
-What that loses against a segmenter in every frame stands in docs/results/video.md.
+In dark clothes flow sees nothing move, and the outline stays behind: what that loses against a
+segmenter in every frame stands in docs/results/video.md.
 """
 
 from dataclasses import dataclass
