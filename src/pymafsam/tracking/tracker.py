@@ -209,11 +209,11 @@ def assign(
     """
     from scipy.optimize import linear_sum_assignment
 
-    # A pair that is not to be costs more than any that may be, however many those are.
-    forbidden = 1e3
     allowed = costs <= most
     compared = costs if handicap is None else costs + handicap[:, None]
-    rows, columns = linear_sum_assignment(np.where(allowed, compared, forbidden))
+    # To leave somebody out costs no more than the worst pair: were it dearer, a doubtful sighting
+    # would make two exchange their numbers, only to have somebody itself.
+    rows, columns = linear_sum_assignment(np.where(allowed, np.minimum(compared, most), most))
     chosen = zip(rows.tolist(), columns.tolist(), strict=True)
     return [(i, j) for i, j in chosen if allowed[i, j]]
 
