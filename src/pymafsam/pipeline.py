@@ -198,13 +198,13 @@ def scenes(
                 under_way.popleft()
                 yield request, scene
             more = False
-        except Exception as error:
-            yield from _one_by_one(reconstructor, under_way, error)
+        except Exception:  # told of the picture that it comes from, below
+            yield from _one_by_one(reconstructor, under_way)
             under_way.clear()
 
 
 def _one_by_one(
-    reconstructor: Reconstructor, requests: Iterable[Request], error: Exception
+    reconstructor: Reconstructor, requests: Iterable[Request]
 ) -> Iterator[tuple[Request, Scene | Exception]]:
     for request in requests:
         try:

@@ -108,8 +108,8 @@ def test_broken_json_is_named_by_line_and_column(tmp_path):
 
 def test_a_prompts_file_finds_its_pictures_by_path_name_or_stem(tmp_path):
     path = tmp_path / "p.json"
-    said = {"a/b.jpg": [Prompt(box=np.array([1.0, 2, 3, 4]))], "c.png": []}
-    path.write_text(json.dumps(prompts.file_content(said)))
+    said = {"a/b.jpg": [prompts.to_json(Prompt(box=np.array([1.0, 2, 3, 4])))], "c.png": []}
+    path.write_text(json.dumps({"format": prompts.FORMAT, "pictures": said}))
     given = prompts.read_file(path)
     (prompt,) = given.prompts("a/b.jpg", SIZE) or ()
     np.testing.assert_array_equal(prompt.box, [1, 2, 3, 4])

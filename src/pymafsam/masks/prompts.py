@@ -274,13 +274,5 @@ def _of_annotation(row: coco.Annotation) -> dict[str, Any]:
     return said
 
 
-def file_content(pictures: Mapping[str, Sequence[Prompt]]) -> dict[str, Any]:
-    """The json of a prompts file."""
-    return {
-        "format": FORMAT,
-        "pictures": {name: [to_json(p) for p in people] for name, people in pictures.items()},
-    }
-
-
 def _rounded(values: Iterable[SupportsFloat]) -> list[float]:
     return [round(float(value), 2) for value in values]
