@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pymafsam.errors import BadInput, PymafsamError, UntrustedFile
+from pymafsam.files import json
 from pymafsam.files.pickles import Sparse, read_npy, read_npz, read_pickle
 from pymafsam.files.pickles.unpickler import RECOGNISED, Sealed
 
@@ -349,3 +350,10 @@ def test_truncated_archives_are_refused(tmp_path, keep):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(BadInput, match=r"gone\.pkl"):
         read_pickle(tmp_path / "gone.pkl")
+
+
+@pytest.mark.skipif(not Path("/dev/zero").is_char_device(), reason="there are no devices here")
+def test_a_device_is_no_file():
+    for read in (read_pickle, read_npy, json.read):
+        with pytest.raises(BadInput, match="is a device"):
+            read(Path("/dev/zero"))

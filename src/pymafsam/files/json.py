@@ -9,6 +9,7 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 
 from pymafsam.errors import BadInput
+from pymafsam.files import limits
 
 T = TypeVar("T")
 
@@ -20,8 +21,7 @@ def read(path: Path) -> "Field":
     """The document in a file. Raises BadInput that names line and column of what is broken."""
     path = Path(path)
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise BadInput(f"{path} has more than {MOST_BYTES:_} bytes; it was not read.")
+        limits.check_file(path, MOST_BYTES)
         # utf-8-sig: editors on Windows write a byte order mark, which json does not know.
         found = json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_refuse)
     except OSError as error:

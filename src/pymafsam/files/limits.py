@@ -1,5 +1,7 @@
 """How much a file from a stranger may cost: one budget for everything that is read."""
 
+from pathlib import Path
+
 from pymafsam.errors import BadInput
 
 # Bytes of a file, of a member of an archive, and of what is made of either. SMPL with 300 shape
@@ -31,3 +33,11 @@ def too_many_pixels(called: str, what: str) -> str:
         f"{called}: {what} more than the {MOST_PIXELS // 1_000_000} million pixels a picture may "
         "have; it was not decoded.\n  Make it smaller first."
     )
+
+
+def check_file(path: Path, most: int = LARGEST) -> None:
+    """Raises BadInput for a file of more than ``most`` bytes, and for devices: those never end."""
+    if path.is_char_device() or path.is_block_device():
+        raise BadInput(f"{path} is a device, not a file.")
+    if path.stat().st_size > most:
+        raise BadInput(f"{path} has more than {most >> 20} MB: refused.")

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from pymafsam.errors import BadInput
-from pymafsam.files.limits import DEEPEST, LARGEST, check_size
+from pymafsam.files.limits import DEEPEST, LARGEST, check_file, check_size
 
 # Types of elements, classes of matrices, and the flag of a matrix with imaginary parts.
 INT8, INT32, UINT32, MATRIX, COMPRESSED, UTF8 = 1, 5, 6, 14, 15, 16
@@ -44,6 +44,8 @@ def read_mat(source: Path | bytes) -> dict[str, Any]:
 
     called = str(source) if isinstance(source, Path) else "The .mat file"
     try:
+        if isinstance(source, Path):
+            check_file(source)
         data = source.read_bytes() if isinstance(source, Path) else source
     except OSError as error:
         raise BadInput(f"{called} cannot be read ({error.strerror}).") from error

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pymafsam.errors import BadInput, UntrustedFile
-from pymafsam.files.limits import LARGEST_ARCHIVE, check_size
+from pymafsam.files.limits import LARGEST_ARCHIVE, check_file, check_size
 from pymafsam.files.pickles.unpickler import Refused, run
 from pymafsam.files.pickles.values import Plain
 
@@ -127,7 +127,7 @@ def _opened(source: Path | bytes, name: str | None) -> tuple[str, bytes]:
         return name or "the file", source
     called = name or str(source)
     try:
-        check_size(called, source.stat().st_size)
+        check_file(source)
         return called, source.read_bytes()
     except OSError as error:
         raise BadInput(f"{called} cannot be read ({error.strerror}).") from error
