@@ -8,7 +8,7 @@ import pytest
 
 from pymafsam.errors import BadInput
 from pymafsam.pretrained.sessions import Session
-from pymafsam.pretrained.tfjs import to_onnx
+from pymafsam.pretrained.tfjs import digest, to_onnx
 
 VALID = {"s": base64.b64encode(b"VALID").decode()}
 
@@ -152,3 +152,18 @@ def test_truncated_weights_are_noticed(tmp_path):
     files["m.bin"].write_bytes(files["m.bin"].read_bytes()[:-4])
     with pytest.raises(BadInput, match="end within"):
         to_onnx(files, tmp_path / "m.onnx")
+
+
+def test_the_digest_tells_versions_of_the_operations_apart(tmp_path):
+    import onnx
+
+    made = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
+    given = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
+    node = onnx.helper.make_node("Identity", ["x"], ["y"])
+    graph = onnx.helper.make_graph([node], "g", [given], [made])
+    sums = set()
+    for version in (13, 17, 17):
+        sets = [onnx.helper.make_opsetid("", version)]
+        onnx.save(onnx.helper.make_model(graph, opset_imports=sets), str(tmp_path / "a.onnx"))
+        sums.add(digest(tmp_path / "a.onnx"))
+    assert len(sums) == 2

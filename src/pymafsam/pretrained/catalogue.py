@@ -118,7 +118,7 @@ ASSETS: dict[str, Asset] = {
                 }
             },
             made_by="pymafsam.pretrained.conversions:nanodet",
-            digest="7c61d29137faae59097427adecd6b7ed93f6bdedc79895250a919cbb3e789de2",
+            digest="82c3b7df18480946292e85994979aacbe5871f927b34345a1bcacde3f4f0babe",
         ),
         Asset(
             name="movenet",
@@ -136,7 +136,7 @@ ASSETS: dict[str, Asset] = {
                 }
             },
             made_by="pymafsam.pretrained.conversions:movenet",
-            digest="a82cd366950a002cf7319942a97eb65fabbd3cf281c51761d82d1f70a00bdb0a",
+            digest="643309c0301afc7e8e4c2f11b858dfb9ba13851e9d99e77e022702ed156466f1",
         ),
         Asset(
             name="blazepose-detector",

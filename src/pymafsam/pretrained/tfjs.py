@@ -94,7 +94,7 @@ def to_onnx(files: Mapping[str, Path], target: Path, part: Part | None = None) -
 
 
 def digest(path: Path) -> str:
-    """Hexadecimal sha256 of a graph: its operations with attributes, and its stored numbers.
+    """Hexadecimal sha256 of a graph: what its operations mean, which there are, and its numbers.
 
     Unlike the file's own hash it does not depend on how a version of onnx writes files.
     Raises BadInput when the file is no ONNX graph.
@@ -103,13 +103,15 @@ def digest(path: Path) -> str:
     from google.protobuf.message import DecodeError
 
     try:
-        graph = onnx.load(str(path)).graph
+        model = onnx.load(str(path))
     except (DecodeError, OSError) as error:
         raise BadInput(
             f"{path} is not a whole ONNX network ({error}).\n"
             "  Remove the file and run: pymafsam fetch"
         ) from error
-    sums = hashlib.sha256()
+    # The same operations mean other things under other versions of their set.
+    sets = sorted((one.domain, one.version) for one in model.opset_import)
+    sums, graph = hashlib.sha256(json.dumps(sets).encode()), model.graph
     for node in graph.node:
         attributes = sorted(
             (a.name, str(onnx.helper.get_attribute_value(a))) for a in node.attribute
