@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from pymafsam.files import frames
+from pymafsam.files import frames, video
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -16,7 +18,7 @@ def test_a_saved_photograph_is_drawn_from_every_side(run, tmp_path):
     photo = EXAMPLES / "kite.jpg"
     options = ("--save", "json", "--segmenter", "none")
     assert run("reconstruct", photo, "--out", results, *options)[0] == 0
-    views = "overlay,front,side,top,silhouette,turntable"
+    views = "overlay,front,side,top,silhouette,normals,turntable"
     code, said, _ = run(
         "render", results, "--views", views, "--pictures", EXAMPLES, "--out", out,
         "--height", "96", "--rate", "2",
@@ -26,7 +28,15 @@ def test_a_saved_photograph_is_drawn_from_every_side(run, tmp_path):
     height = frames.read_picture(photo).size[1]
     for view in views.split(",")[:-1]:
         assert frames.read_picture(out / f"kite_{view}.png").size[1] in (96, height)
-    film = list(frames.read_video(out / "kite_turntable.mp4"))
+    assert run("render", results, "--views", "cutout,depth,parts,gif", "--out", out)[0] == 0
+    with Image.open(out / "kite_depth.png") as depth, Image.open(out / "kite_cutout.png") as cut:
+        metres, alpha = np.asarray(depth) / 1000, np.asarray(cut)[..., 3]
+    assert 1 < np.median(metres[metres > 0]) < 50
+    assert ((alpha > 128) == (metres > 0)).mean() > 0.99
+    with Image.open(out / "kite_turntable.gif") as turning:
+        assert turning.n_frames > 10
+        assert max(turning.size) == 360
+    film = list(video.frames(out / "kite_turntable.mp4", "kite", pytest.fail))
     assert len(film) == 8
     again = ("render", results, "--views", "turntable", "--out", out, "--height", "96")
     assert run(*again, "--rate", "2")[0] == 0  # its own file may be made anew

@@ -11,10 +11,13 @@ from pymafsam.cli.inputs import read_names
 from pymafsam.errors import BadInput, PymafsamError
 
 if TYPE_CHECKING:
-    from pymafsam.records import Pixels, Scene
+    import numpy as np
+
+    from pymafsam.records import Scene
 
 MAKER = "render"
 SPIN = 4.0  # seconds of a turntable
+GIF = 360  # pixels of a gif's longer side
 
 
 @dataclass(kw_only=True)
@@ -27,6 +30,7 @@ class Render:
       pymafsam render results/tennis.json --views front,side,top --out pictures
       pymafsam render results --views turntable --out films
       pymafsam render results --views overlay --pictures photos --out pictures
+      pymafsam render results --views cutout,depth,normals,parts --out maps
     """
 
     results: tyro.conf.Positional[tuple[Path, ...]]
@@ -34,7 +38,9 @@ class Render:
     out: Path
     """Folder for the pictures; made when missing."""
     views: str = "front,side"
-    """Separated by commas: overlay, front, side, top, turntable (mp4), silhouette."""
+    """Separated by commas: overlay, front, side, top, turntable (mp4), gif (the same), and by the
+    photograph's own camera silhouette, cutout (transparent ground), depth (millimetres, 16 bits),
+    normals, parts (1 + the joint of SMPL's that moves it)."""
     pictures: Path | None = None
     """Folder of the photographs, for overlay."""
     body: str = "anny24"
@@ -120,6 +126,49 @@ def _silhouette(options: Render, scene: "Scene", stem: Path) -> None:
     _save(np.repeat(inside[..., None], 3, axis=2).astype(np.uint8) * 255, stem, "silhouette")
 
 
+def _cutout(options: Render, scene: "Scene", stem: Path) -> None:
+    from pymafsam.render import maps
+
+    _save(maps.cut_out(scene), stem, "cutout")
+
+
+def _depth(options: Render, scene: "Scene", stem: Path) -> None:
+    from pymafsam.render import maps
+
+    _save(maps.depth(scene), stem, "depth")
+
+
+def _normals(options: Render, scene: "Scene", stem: Path) -> None:
+    from pymafsam.render import maps
+
+    _save(maps.normals(scene), stem, "normals")
+
+
+def _parts(options: Render, scene: "Scene", stem: Path) -> None:
+    from pymafsam import body as bodies
+    from pymafsam.render import maps
+
+    _save(maps.parts(scene, bodies.load(options.body).weights), stem, "parts")
+
+
+def _gif(options: Render, scene: "Scene", stem: Path) -> None:
+    """A turntable that browsers and chats show without a player; small, for every frame is kept."""
+    from pymafsam.files import made, pictures
+    from pymafsam.files.atomic import writing
+    from pymafsam.render.turned import turntable
+
+    if not scene.bodies:
+        raise BadInput("nobody is in it to be turned.")
+    path = stem.with_name(f"{stem.name}_turntable.gif")
+    made.Outputs(maker=MAKER).claim([path], stem.name)
+    width, height = options.size(scene)
+    share = min(1.0, GIF / max(width, height))
+    size, rate = (round(width * share), round(height * share)), min(options.rate, 20)
+    with writing(path) as temporary:
+        film = turntable(scene, max(round(SPIN * rate), 2), size)
+        pictures.write_gif(film, temporary, made.mark(MAKER), rate)
+
+
 def _turntable(options: Render, scene: "Scene", stem: Path) -> None:
     from tempfile import TemporaryDirectory
 
@@ -143,7 +192,7 @@ def _turntable(options: Render, scene: "Scene", stem: Path) -> None:
         join([piece], whole, mark=made.mark(MAKER))
 
 
-def _save(pixels: "Pixels", stem: Path, view: str) -> None:
+def _save(pixels: "np.ndarray", stem: Path, view: str) -> None:
     from pymafsam.files import made, pictures
     from pymafsam.files.atomic import writing
 
@@ -159,5 +208,10 @@ VIEWS: Mapping[str, Callable[[Render, "Scene", Path], None]] = {
     "side": _side,
     "top": _top,
     "turntable": _turntable,
+    "gif": _gif,
+    "cutout": _cutout,
+    "depth": _depth,
+    "normals": _normals,
+    "parts": _parts,
     "silhouette": _silhouette,
 }
