@@ -1,7 +1,7 @@
 """Depth, normals, parts and cut-outs: numbers of what each pixel sees."""
 
 import numpy as np
-from test_draw import FACES, SIZE, block, stage
+from test_draw import SIZE, block, stage
 
 from pymafsam import render
 from pymafsam.render import maps
