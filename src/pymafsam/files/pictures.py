@@ -24,7 +24,7 @@ def write_png(
     mark: str,
     level: int = 6,
 ) -> None:
-    """A PNG of 8 bits, or of 16 in one channel; the mark is its text "Software", before the pixels."""
+    """A PNG of 8 bits, or of 16 in one channel; the mark is its text "Software", put first."""
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
@@ -36,7 +36,7 @@ def write_png(
 def write_gif(
     film: Iterable[UInt8[ndarray, "height width 3"]], path: Path, mark: str, rate: int
 ) -> None:
-    """An animation that goes round for ever, ``rate`` frames per second; the mark is its comment."""
+    """An animation that goes round for ever, ``rate`` frames a second; the mark is its comment."""
     from PIL import Image
 
     # One palette for all: colours that changed from frame to frame would flicker.
