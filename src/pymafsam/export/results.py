@@ -17,6 +17,7 @@ from pymafsam.export.exporter import MAKER, Exporter
 from pymafsam.files import json, made, rle
 from pymafsam.files.json import Field, lines
 from pymafsam.geometry import rotation
+from pymafsam.geometry.joints import LAYOUTS
 from pymafsam.records import Body, Camera, Mask, Person, Pose, Scene, WeakCamera
 
 FORMAT = "pymafsam/1"
@@ -151,10 +152,16 @@ def _body(person: Field, model: BodyModel, size: tuple[int, int]) -> Body:
         translation=person.at("translation").array(3),
         score=person.at("score").number(),
         mask=_mask(person, size),
-        keypoints_2d={key: at.array(None, 3) for key, at in person.at("keypoints_2d").entries()},
-        joints_3d={key: at.array(None, 3) for key, at in person.at("joints_3d").entries()},
+        keypoints_2d=_points(person.at("keypoints_2d")),
+        joints_3d=_points(person.at("joints_3d")),
         weak_camera=_weak(person.at("weak_camera")) if person.has("weak_camera") else None,
     )
+
+
+def _points(sets: Field) -> dict[str, Float[np.ndarray, "points 3"]]:
+    """Keypoints or joints by their layouts, of which the known ones have as many as they name."""
+    known = {name: len(points) for name, points in LAYOUTS.items()}
+    return {name: field.array(known.get(name), 3) for name, field in sets.entries()}
 
 
 def _mask(person: Field, size: tuple[int, int]) -> Mask | None:
