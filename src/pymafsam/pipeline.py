@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from pymafsam.body import BodyModel
 from pymafsam.config import EstimatorOptions
@@ -176,8 +177,17 @@ class Reconstructor:
         )
 
 
+@runtime_checkable
+class Runs(Protocol):
+    """What makes scenes of requests, as ``Reconstructor`` does."""
+
+    def run(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Scene | PymafsamError]]:
+        """The scene of every request, in order; an error is that request's alone."""
+        ...
+
+
 def scenes(
-    reconstructor: Reconstructor, requests: Iterable[Request]
+    reconstructor: Runs, requests: Iterable[Request]
 ) -> Iterator[tuple[Request, Scene | Exception]]:
     """What ``Reconstructor.run`` gives, also where it breaks down.
 
@@ -204,7 +214,7 @@ def scenes(
 
 
 def _one_by_one(
-    reconstructor: Reconstructor, requests: Iterable[Request]
+    reconstructor: Runs, requests: Iterable[Request]
 ) -> Iterator[tuple[Request, Scene | Exception]]:
     for request in requests:
         try:

@@ -111,6 +111,14 @@ def to_json(prompt: Prompt) -> dict[str, Any]:
     return row
 
 
+def file_content(pictures: Mapping[str, Sequence[Prompt]]) -> dict[str, Any]:
+    """The json of a prompts file."""
+    return {
+        "format": FORMAT,
+        "pictures": {name: [to_json(p) for p in people] for name, people in pictures.items()},
+    }
+
+
 def from_json(
     row: object, size: tuple[int, int], who: str = "The prompt", folder: Path | None = None
 ) -> Prompt:
