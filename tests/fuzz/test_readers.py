@@ -36,7 +36,7 @@ from pymafsam.errors import PymafsamError
 from pymafsam.evaluation import calibration, lsp, motions, scores
 from pymafsam.evaluation.sequence import read_posetrack
 from pymafsam.export.sequence import load as load_motions
-from pymafsam.files import frames, hdf5, rle
+from pymafsam.files import frames, hdf5, rle, video
 from pymafsam.files.matlab import read_mat
 from pymafsam.files.pickles import read_npy, read_npz, read_pickle
 from pymafsam.masks import files as mask_files
@@ -414,6 +414,10 @@ def use_result(path: Path) -> None:
     export.results.load(path, body.load("anny24"))
 
 
+def read_video(path: Path) -> None:
+    list(video.frames(path, "clip", lambda index, reason: None))
+
+
 def spoilt_rle(data: bytes, draw: random.Random) -> bytes:
     return json.dumps(misshapen(json.loads(data), draw)).encode("utf-8", "surrogatepass")
 
@@ -425,7 +429,7 @@ TARGETS = {
     "npz": Target(".npz", archives, damaged, use_npz),
     "MATLAB": Target(".mat", matlab_files, damaged, read_mat),
     "pictures": Target(".jpg", pictures, damaged, frames.read_picture),
-    "videos": Target(".mp4", videos, damaged, lambda path: list(frames.read_video(path))),
+    "videos": Target(".mp4", videos, damaged, read_video),
     "segmentations": Target(
         ".json",
         as_json(POLYGON, RUNS, rle.encode(np.eye(40, 60, dtype=bool))),
