@@ -3,6 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import dropwhile, groupby
 from pathlib import Path
@@ -235,9 +236,7 @@ def reconstruct(clip: Clip, origin: Origin, progress: Progress = _silent) -> Cli
     clip = replace(clip, progress=progress)
     recipe = {**origin.options, "bytes": str(origin.size), "modified": str(origin.modified)}
     shelf = Shelf.open(clip.out / f"{clip.stem}.work", {**recipe, "options": repr(clip.options)})
-    # Threads of BLAS share a product out by who else multiplies just then, and it rounds
-    # accordingly; and products here are so small that their threads mostly wait for one another.
-    with threadpool_limits(limits=1, user_api="blas"):
+    with _alone():
         camera = clip.look(shelf)
         followed = clip.follow(shelf, camera)
         scene = replace(clip.fit(shelf, followed, camera), origin=origin)
@@ -246,6 +245,24 @@ def reconstruct(clip: Clip, origin: Origin, progress: Progress = _silent) -> Cli
     shelf.remove()
     clip.report.written = clip.files()
     return clip.report
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """BLAS and OpenCV work in the thread that calls them.
+
+    Their own threads share work out by who else is busy just then, and it may round accordingly;
+    and pieces here are so small that their threads mostly wait for one another.
+    """
+    import cv2
+
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        with threadpool_limits(limits=1, user_api="blas"):
+            yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 def _refuse_another_size(frame: Frame, last: list[Frame]) -> None:
