@@ -104,7 +104,7 @@ class Clip:
     def look(self, shelf: Shelf) -> Camera:
         """Everything is looked at, a chunk at a time, as far as it has not been; the camera."""
         observer = self.reconstructor.observer
-        # What two looks at one frame even out, neighbouring frames do.
+        # Half the work: frames are smoothed over time anyway.
         single = replace(observer, detector=without_mirror_images(observer.detector))
         looker = Looker(
             reconstructor=replace(self.reconstructor, observer=single),
