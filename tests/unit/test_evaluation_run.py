@@ -1,19 +1,23 @@
 """A measuring run survives interruption, bad pictures and other people's journals."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pymafsam.errors import BadInput
-from pymafsam.evaluation import cases, identity, journal, lsp, metrics
+from pymafsam.evaluation import cases, lsp, metrics, shares
 from pymafsam.evaluation.cases import Answer, Case, Found, Look
-from pymafsam.evaluation.journal import Journal
+from pymafsam.evaluation.predictions import Predictions
 from pymafsam.evaluation.protocol import Data, Run
 from pymafsam.evaluation.protocols import PROTOCOLS
 from pymafsam.evaluation.protocols import lsp as protocol_lsp
 from pymafsam.evaluation.run import answered
+from pymafsam.files import digests
+from pymafsam.files.json import Field
 from pymafsam.geometry import joints
+from pymafsam.pretrained.networks import digest_of
 from pymafsam.records import Frame
 
 
@@ -57,14 +61,14 @@ def pictures(*looks: Look) -> list[Case]:
 
 
 def test_an_interrupted_run_asks_for_every_case_once(tmp_path):
-    subject, book = Counting(), Journal(folder=tmp_path / "o", key={"code": "a"})
+    subject, book = Counting(), Predictions(folder=tmp_path / "o", key={"code": "a"})
     every = pictures(good("a"), good("b"), good("c"))
     work = answered(every, subject, book)
     next(work), next(work)
     work.close()
     # The process died while it wrote a line.
     path = tmp_path / "o" / "predictions.jsonl"
-    path.write_text(path.read_text() + '{"case": "2", "peo')
+    path.write_text(path.read_text() + '{"key": "2", "va')
     answers = {case.id: answer for case, answer in answered(every, subject, book)}
     once = ["0/a", "0/again", "1/b", "1/again", "2/c", "2/again"]
     assert sorted(set(subject.asked)) == sorted(once)
@@ -72,14 +76,17 @@ def test_an_interrupted_run_asks_for_every_case_once(tmp_path):
     assert [len(a.people) for a in answers.values()] == [2, 2, 2]
     before = list(subject.asked)
     again = {case.id: answer for case, answer in answered(every, subject, book)}
-    assert [journal.line(*a) for a in again.items()] == [journal.line(*a) for a in answers.items()]
+    assert list(again) == list(answers)
+    assert all(cases.answer_to_json(again[k]) == cases.answer_to_json(answers[k]) for k in again)
     assert subject.asked == before
 
 
 def test_a_journal_under_another_key_is_not_read(tmp_path):
     subject = Counting()
     for code in ("a", "b", "b"):
-        list(answered(pictures(good("a")), subject, Journal(folder=tmp_path, key={"code": code})))
+        list(
+            answered(pictures(good("a")), subject, Predictions(folder=tmp_path, key={"code": code}))
+        )
     assert len(subject.asked) == 4
 
 
@@ -87,7 +94,7 @@ def test_a_journal_under_another_key_is_not_read(tmp_path):
 def test_an_unreadable_picture_is_named_and_the_run_goes_on(tmp_path, place, caplog):
     looks = [good("a"), good("b"), good("c")]
     looks[place] = bad("broken.jpg")
-    book = Journal(folder=tmp_path, key={})
+    book = Predictions(folder=tmp_path, key={})
     answers = [answer for _, answer in answered(pictures(*looks), Counting(), book)]
     assert [answer.missed is not None for answer in answers] == [k == place for k in range(3)]
     assert "broken.jpg" in (answers[place].missed or "")
@@ -104,16 +111,26 @@ def test_a_person_survives_the_journal():
         translation=np.zeros(3),
         mask={"size": [2, 3], "counts": "06"},
     )
-    _, answer = journal.read_line(journal.line("a", Answer(people={"x": [person]})), "here")
+    written = cases.answer_to_json(Answer(people={"x": [person]}))
+    answer = cases.answer_from_json(Field(json.loads(json.dumps(written)), "here"))
     assert cases.to_json(answer.of("x")[0]) == cases.to_json(person)
     with pytest.raises(BadInput, match="here"):
-        journal.read_line('{"case": 1', "here")
+        cases.answer_from_json(Field({"people": {"x": [{"score": 1}]}}, "here"))
+
+
+def test_an_answer_changed_by_hand_is_made_again(tmp_path):
+    subject, book = Counting(), Predictions(folder=tmp_path, key={})
+    list(answered(pictures(good("a"), good("b")), subject, book))
+    path = tmp_path / "predictions.jsonl"
+    head, first, second = path.read_text().splitlines()
+    path.write_text("\n".join([head, first.replace('"box"', '"bx"'), second]) + "\n")
+    assert list(book.read()) == ["1"]
 
 
 def test_answers_of_several_processes_count_once_and_a_miss_gives_way():
     first = {"a": Answer(people={"x": [found(1.0)]}), "b": Answer(missed="cut off")}
     second = {"b": Answer(people={"x": []}), "a": Answer(missed="no")}
-    together = journal.merged([first, second])
+    together = shares.merged([first, second])
     assert set(together) == {"a", "b"}
     assert not [answer for answer in together.values() if answer.missed]
 
@@ -122,11 +139,11 @@ def test_digests_tell_pictures_and_weights_apart(tmp_path):
     for name, text in (("a.jpg", "1"), ("b.jpg", "22")):
         (tmp_path / name).write_text(text)
     files = [tmp_path / "a.jpg", tmp_path / "b.jpg"]
-    assert identity.of_pictures(files) == identity.of_pictures(files)
-    assert identity.of_pictures(files) != identity.of_pictures(files[:1])
-    assert identity.of_weights(str(files[0])) != identity.of_weights(str(files[1]))
-    assert identity.of_weights("fit") == identity.of_weights("fit")
-    assert identity.of_code() == identity.of_code()
+    assert digests.of_pictures(files) == digests.of_pictures(files)
+    assert digests.of_pictures(files) != digests.of_pictures(files[:1])
+    assert digest_of(str(files[0])) != digest_of(str(files[1]))
+    assert digest_of("fit") == digest_of("fit") != digest_of("other")
+    assert digests.of_code() == digests.of_code()
 
 
 def lsp_run(found_points: np.ndarray | None, true: np.ndarray) -> Run:

@@ -67,7 +67,7 @@ def test_a_row_is_learnt_by_a_copy_and_the_network_stays(model, network, table, 
     tuning = Tuning(steps=60, rate=1e-3, enough=0.0)
     fitter = ExemplarFitter(network, model, tmp_path, tuning=tuning)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    with journal.opened(tmp_path / "journal", {"table": "t"}) as notes:
+    with journal.opened(tmp_path / "journal", "fit", {"table": "t"}) as notes:
         found = dict(pseudo.noted(fitter, table, notes))
         assert [pseudo.from_journal(notes.done[str(k)]) for k in range(3)] == list(found.values())
     for name, value in network.state_dict().items():

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -96,12 +96,12 @@ class Evaluation(Flow):
         share: "Share",
     ) -> "Run":
         """Every case answered, by the journal or now; at the first process all of them."""
-        from pymafsam.evaluation.journal import Journal
+        from pymafsam.evaluation.predictions import Predictions
         from pymafsam.evaluation.protocol import Run
         from pymafsam.evaluation.run import answered
 
         subject, model = self.subject(protocol)
-        book = Journal(folder=self.out, key=key, name=share.file)
+        book = Predictions(folder=self.out, key=key, name=share.file)
         answers: dict[str, Answer] = {}
         with progress_bar() as progress:
             mine = share.of(cases)
@@ -111,7 +111,7 @@ class Evaluation(Flow):
         answers = share.gathered(answers)
         if share.leads and share.world > 1:
             whole = {case.id: answers[case.id] for case in cases if case.id in answers}
-            replace(book, name="predictions.jsonl").finish(whole)
+            book.finish(whole)
         return Run(protocol=protocol, data=data, cases=cases, answers=answers, model=model)
 
     def subject(self, protocol: "Protocol") -> tuple["Subject", Any]:
@@ -141,9 +141,10 @@ class Evaluation(Flow):
         return {f.name: str(getattr(self, f.name)) for f in fields(self) if f.name not in APART}
 
     def key(self, protocol: "Protocol", data: "Data", cases: Sequence["Case"]) -> dict[str, Any]:
-        """All that the answers depend on: a journal under another key is not read."""
+        """All that the answers depend on: answers under another key are not read."""
         from pymafsam import __version__
-        from pymafsam.evaluation import identity
+        from pymafsam.files import digests
+        from pymafsam.pretrained.networks import digest_of
 
         pictures = [
             str(getattr(case.truth, "file_name", case.id))
@@ -154,13 +155,13 @@ class Evaluation(Flow):
             "made": made.mark(MAKER),
             "protocol": protocol.name,
             "version": __version__,
-            "code": identity.of_code(),
-            "weights": identity.of_weights(self.weights),
-            "results": None if self.results is None else identity.of_path(self.results),
-            "body": identity.of_path(Path(self.body)),
-            "annotations": identity.of_path(data.annotations),
-            "calibration": None if data.calibration is None else identity.of_path(data.calibration),
-            "pictures": identity.of_pictures(data.images / name for name in pictures),
+            "code": digests.of_code(),
+            "weights": digest_of(self.weights),
+            "results": None if self.results is None else digests.of_path(self.results),
+            "body": digests.of_path(Path(self.body)),
+            "annotations": digests.of_path(data.annotations),
+            "calibration": None if data.calibration is None else digests.of_path(data.calibration),
+            "pictures": digests.of_pictures(data.images / name for name in pictures),
             "settings": {k: v for k, v in self.settings().items() if k not in PLACES},
         }
 

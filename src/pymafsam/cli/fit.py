@@ -83,7 +83,7 @@ class Fit:
         model = body.load(self.body)
         fitter = make(self, model)
         settings = self.settings(whole)  # so that a run of some rows goes on to the rest
-        with journal.opened(self.out.with_suffix(".journal"), settings) as notes:
+        with journal.opened(self.out.with_suffix(".journal"), MAKER, settings) as notes:
             with progress_bar() as progress:
                 known = sum(str(k) in notes.done for k in range(len(table)))
                 task = progress.add_task("fit", total=len(table), completed=known)
@@ -107,25 +107,25 @@ class Fit:
 
     def settings(self, table: "Rows") -> dict[str, str]:
         """What an interrupted run must have in common with the one that goes on."""
-        import hashlib
-
         from pymafsam import __version__
+        from pymafsam.files import digests
+        from pymafsam.pretrained.networks import digest_of
 
-        digest = hashlib.sha256("\n".join(map(str, table.image)).encode())
-        for joints in (table.keypoints, table.openpose):
-            digest.update(b"" if joints is None else joints.tobytes())
         return {
-            "version": __version__,  # another may fit otherwise
-            "table": digest.hexdigest()[:16],
-            "images": str(self.images),
-            "body": self.body,
+            "version": __version__,
+            "code": digests.of_code(),
+            "table": digests.of_path(self.table),
+            "pictures": digests.of_pictures(self.images / name for name in table.image),
+            "body": f"{self.body} {digests.of_path(Path(self.body))}",
+            "networks": digest_of("fit"),
+            "method": self.method,
             "joints": str(self.joints),
             **({"eft": self.tuned()} if self.method == "eft" else {}),
         }
 
     def tuned(self) -> str:
         """Which network --method eft starts from, and how far it goes."""
-        from pymafsam.evaluation.identity import of_path
+        from pymafsam.files.digests import of_path
 
         assert self.weights is not None
         return f"{of_path(self.weights)} {self.steps} {self.rate:g}"

@@ -1,7 +1,7 @@
 """What is asked of whom: cases of a benchmark, and what was found in them.
 
-A ``Case`` is the unit that is measured, journalled and drawn in the bootstrap: mostly one picture;
-for a test without labels the several looks that are compared. ``Found`` is one person as somebody
+A ``Case`` is the unit that is measured, saved and drawn in the bootstrap: mostly one picture; for a
+test without labels the several looks that are compared. ``Found`` is one person as somebody
 reconstructed them, with all that any metric reads, so that figures can be made again without the
 networks.
 """
@@ -101,6 +101,24 @@ class Answer:
         """For each of ``count`` boxes that were given, who answers it."""
         by_row = {found.asked: found for found in self.of(look)}
         return [by_row.get(row) for row in range(count)]
+
+
+def answer_to_json(answer: Answer) -> dict[str, Any]:
+    """An answer as plain lists and numbers, to be written to a file or sent to a process."""
+    people = {
+        look: [to_json(found) for found in everybody] for look, everybody in answer.people.items()
+    }
+    return {"missed": answer.missed, "people": people}
+
+
+def answer_from_json(at: Field) -> Answer:
+    """The answer that ``answer_to_json`` wrote. Raises BadInput with the place of what is wrong."""
+    missed = at.at("missed").text() if at.has("missed") else None
+    people = {
+        look: [from_json(found) for found in rows.items()]
+        for look, rows in at.at("people").entries()
+    }
+    return Answer(people=people, missed=missed)
 
 
 def to_json(found: Found) -> dict[str, Any]:

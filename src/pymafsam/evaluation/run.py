@@ -8,20 +8,28 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 
 from pymafsam.errors import PymafsamError
-from pymafsam.evaluation.cases import Answer, Case, Found, Look
-from pymafsam.evaluation.journal import Journal
+from pymafsam.evaluation.cases import (
+    Answer,
+    Case,
+    Found,
+    Look,
+    answer_from_json,
+    answer_to_json,
+)
+from pymafsam.evaluation.predictions import Predictions
 from pymafsam.evaluation.subjects import Subject
+from pymafsam.files.json import Field
 from pymafsam.records import Request
 
 log = logging.getLogger(__name__)
 
 
 def answered(
-    cases: Sequence[Case], subject: Subject, journal: Journal
+    cases: Sequence[Case], subject: Subject, predictions: Predictions
 ) -> Iterator[tuple[Case, Answer]]:
-    """Every case with its answer: from the journal, or made now and written there."""
-    known = journal.read()
-    with journal.writing({c.id: known[c.id] for c in cases if c.id in known}) as writer:
+    """Every case with its answer: from the predictions, or made now and written there."""
+    known = predictions.read()
+    with predictions.opened({c.id: known[c.id] for c in cases if c.id in known}) as journal:
         fresh = looked([case for case in cases if case.id not in known], subject)
         for case in cases:
             if case.id in known:
@@ -32,7 +40,8 @@ def answered(
             if answer.missed is not None:
                 log.warning("%s is counted as missed: %s", case.id, answer.missed)
             # As it stands in the journal: a run that goes on gives the same figures bit for bit.
-            yield case, writer.add(case.id, answer)
+            written = journal.add(case.id, answer_to_json(answer))
+            yield case, answer_from_json(Field(written, "the journal", case.id))
 
 
 def looked(cases: Sequence[Case], subject: Subject) -> Iterator[tuple[Case, Answer]]:

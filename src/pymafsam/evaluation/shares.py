@@ -3,15 +3,17 @@
 Started by torchrun, which numbers the processes in the environment; without it there is one.
 """
 
+import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
 from pymafsam.errors import BadUsage, MissingAsset
-from pymafsam.evaluation import journal
-from pymafsam.evaluation.cases import Answer
+from pymafsam.evaluation.cases import Answer, answer_from_json, answer_to_json
+from pymafsam.evaluation.predictions import WHOLE
+from pymafsam.files.json import Field
 
 T = TypeVar("T")
 
@@ -44,7 +46,7 @@ class Share:
     @property
     def file(self) -> str:
         """This process' journal."""
-        return "predictions.jsonl" if self.world == 1 else f"predictions-{self.rank}.jsonl"
+        return WHOLE if self.world == 1 else f"predictions-{self.rank}.jsonl"
 
     def of(self, everything: Sequence[T]) -> list[T]:
         """Its part: every so many-th, so that hard and easy stretches are shared too."""
@@ -59,18 +61,30 @@ class Share:
         if not started:
             # The others may have days of work before them when the first is done.
             distributed.init_process_group("gloo", timeout=timedelta(days=30))
-        lines = [journal.line(case, answer) for case, answer in answers.items()]
+        # Json, not objects: what was written to the journal and what was sent are the same.
+        mine = json.dumps({case: answer_to_json(answer) for case, answer in answers.items()})
         parts: list | None = [None] * self.world if self.leads else None
-        # Lines of json, not objects: what was journalled and what was sent are the same.
-        distributed.gather_object(lines, parts)
+        distributed.gather_object(mine, parts)
         if not started:
             distributed.destroy_process_group()
         if parts is None:
             return dict(answers)
-        return journal.merged(
-            dict(journal.read_line(line, f"process {rank}") for line in part)
-            for rank, part in enumerate(parts)
-        )
+        return merged(_received(part, f"process {rank}") for rank, part in enumerate(parts))
+
+
+def merged(parts: Iterable[Mapping[str, Answer]]) -> dict[str, Answer]:
+    """The answers of several processes; a case that two of them answered counts once."""
+    out: dict[str, Answer] = {}
+    for part in parts:
+        for case, answer in part.items():
+            if case not in out or out[case].missed is not None:
+                out[case] = answer
+    return out
+
+
+def _received(text: str, sender: str) -> dict[str, Answer]:
+    content = json.loads(text)
+    return {case: answer_from_json(Field(value, sender, case)) for case, value in content.items()}
 
 
 def _distributed():

@@ -17,7 +17,7 @@ import numpy as np
 
 from pymafsam.config import cache_folder
 from pymafsam.errors import BadInput
-from pymafsam.files import kept
+from pymafsam.files import digests, kept
 from pymafsam.pretrained import catalogue
 from pymafsam.pretrained.sessions import Session, optimised
 
@@ -87,6 +87,14 @@ def opened(name: str, *, threads: int = 0, shrink: bool = False, cut: Cut | None
     if not is_kept(name, cut):
         catalogue.locate(name)
     return Opening(partial(_open, name, threads, shrink, cut))
+
+
+def digest_of(weights: str) -> str:
+    """Of a network's file; of ``fit`` and names of the catalogue the pins of all networks in it."""
+    if Path(weights).is_file():
+        return digests.of_path(Path(weights))
+    pins = [f"{name} {asset.digest or asset.sha256}" for name, asset in catalogue.ASSETS.items()]
+    return digests.of_parts([weights.encode(), *(pin.encode() for pin in sorted(pins))])
 
 
 def is_kept(name: str, cut: Cut | None = None) -> bool:

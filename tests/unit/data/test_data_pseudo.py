@@ -65,7 +65,7 @@ def rows_of(*people: tuple[str, np.ndarray]) -> Rows:
 
 
 def run(fitter: Fitter, rows: Rows, path: Path) -> list[PseudoTruth]:
-    with journal.opened(path, {"table": "t"}) as notes:
+    with journal.opened(path, "fit", {"table": "t"}) as notes:
         list(pseudo.noted(fitter, rows, notes))
         return [pseudo.from_journal(notes.done[str(k)]) for k in range(len(rows))]
 
@@ -93,7 +93,7 @@ def test_rows_that_cannot_be_fitted_are_named_and_the_rest_goes_on(fitter, tmp_p
 def test_an_interrupted_run_goes_on_where_it_was(fitter, tmp_path):
     fitter = replace(fitter, together=1)
     rows = rows_of(*((f"{name}.png", standing()) for name in "abc"))
-    with journal.opened(tmp_path / "journal", {"table": "t"}) as notes:
+    with journal.opened(tmp_path / "journal", "fit", {"table": "t"}) as notes:
         work = pseudo.noted(fitter, rows, notes)
         next(work), next(work)
         work.close()
@@ -104,13 +104,6 @@ def test_an_interrupted_run_goes_on_where_it_was(fitter, tmp_path):
     found = run(counting, rows, tmp_path / "journal")
     assert len(asked) == 1
     assert found == run(fitter, rows, tmp_path / "afresh")
-
-
-def test_other_settings_start_afresh(tmp_path):
-    with journal.opened(tmp_path / "j", {"error": "0.04"}) as notes:
-        notes.add("0", 1)
-    with journal.opened(tmp_path / "j", {"error": "0.05"}) as notes:
-        assert notes.done == {}
 
 
 def test_fits_too_far_from_the_annotation_are_not_learnt_from(fitter, tmp_path):

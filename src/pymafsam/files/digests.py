@@ -1,4 +1,4 @@
-"""What a figure depends on, as short digests: code, weights, data."""
+"""What a result depends on, as short digests: code, files, names."""
 
 import hashlib
 from collections.abc import Iterable
@@ -18,16 +18,6 @@ def of_code() -> str:
     return of_files(files, root)
 
 
-def of_weights(weights: str) -> str:
-    """Of a network's file; of ``fit`` the pinned digests of the networks that it listens to."""
-    if Path(weights).is_file():
-        return of_files([Path(weights)], Path(weights).parent)
-    from pymafsam.pretrained import catalogue
-
-    pins = [f"{name} {asset.digest or asset.sha256}" for name, asset in catalogue.ASSETS.items()]
-    return _digest([weights.encode(), *(pin.encode() for pin in sorted(pins))])
-
-
 def of_path(path: Path) -> str:
     """Of a file's bytes, or of all the files in a folder."""
     if path.is_dir():
@@ -37,24 +27,21 @@ def of_path(path: Path) -> str:
 
 def of_pictures(pictures: Iterable[Path]) -> str:
     """Of pictures' names and sizes: reading them all would take longer than it is worth."""
-    parts = []
-    for path in pictures:
-        size = path.stat().st_size if path.is_file() else -1
-        parts.append(f"{path.name} {size}\n".encode())
-    return _digest(parts)
+    sizes = ((path, path.stat().st_size if path.is_file() else -1) for path in pictures)
+    return of_parts(f"{path.name} {size}\n".encode() for path, size in sizes)
 
 
 def of_files(files: Iterable[Path], root: Path) -> str:
     """Of files' names below ``root`` and their bytes."""
-    parts = (
+    return of_parts(
         part
         for path in files
         for part in (path.relative_to(root).as_posix().encode(), path.read_bytes())
     )
-    return _digest(parts)
 
 
-def _digest(parts: Iterable[bytes]) -> str:
+def of_parts(parts: Iterable[bytes]) -> str:
+    """Of pieces in their order; where one ends and the next begins counts too."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8, "little"))
