@@ -39,6 +39,10 @@ VERBS = {
     "video": ("reconstruct", "pictures", *COMMON, "--segmenter", "none"),
     "fit": ("fit", "coco.npz", "--images", "pictures", "--out", "out/fits.npz"),
     "train": ("train", "smoke", *FEW, "--out", "out"),
+    "batch": (
+        "batch", "pictures", "--out", "out", "--detector", "fast", "--segmenter", "none",
+        "--shard", "1", "--workers", "2", "--save", "json,obj",
+    ),
 }  # fmt: skip
 # The tennis player's limbs as one would click them: shoulders, elbows, wrists, hips, knees, ankles.
 LIMBS = [
@@ -132,6 +136,7 @@ INPUTS: dict[str, Callable[[Path], None]] = {
     "video": clip,
     "fit": annotated,
     "train": lambda folder: None,
+    "batch": pictures,
 }
 
 
@@ -149,20 +154,20 @@ def test_a_killed_run_leaves_nothing_half_and_the_next_completes_it(verb, tmp_pa
         going_on = ["--resume"] if (folder / "out" / "latest.pt").exists() else []
         return starting(command + going_on, folder, {})
 
+    folder = tmp_path / "run"  # one for all: shards name their pictures by whole paths
     begun = time.monotonic()
-    finished(start(tmp_path / "calm"))
-    longest, expected = time.monotonic() - begun, content(tmp_path / "calm" / "out")
+    finished(start(folder))
+    longest, expected = time.monotonic() - begun, content(folder / "out")
     assert expected
     for kill in range(KILLS):
-        folder = tmp_path / f"killed{kill}"
-        killed_at_random(lambda f=folder: start(f), longest, f"{verb} {kill}")
+        shutil.rmtree(folder)
+        killed_at_random(lambda: start(folder), longest, f"{verb} {kill}")
         left = content(folder / "out")
         done = {n: left[n] for n in set(left) - GROWING if not n.startswith(WORK)}
         assert done.items() <= expected.items()
         finished(start(folder))
         assert content(folder / "out") == expected
         assert hidden(folder / "out") == []
-        shutil.rmtree(folder)
 
 
 FETCH = """

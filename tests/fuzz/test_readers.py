@@ -317,8 +317,8 @@ def spoilt_array(array: np.ndarray, draw: random.Random) -> Any:
         lambda: np.where(np.arange(array.size).reshape(array.shape) % 7 == 3, np.nan, array),
         lambda: array[1:] if array.ndim else array[None],
         lambda: array.T,
-        lambda: array * draw.choice((-1, 0, 2, 1e300)),
-        lambda: array + draw.choice((-1, 1, 1000)),
+        lambda: array * np.array(draw.choice((-1, 0, 2, 1e300))),  # unsigned ones become signed
+        lambda: array + np.array(draw.choice((-1, 1, 1000))),
         lambda: array[..., None],
         lambda: np.zeros((0, *array.shape[1:])),
         lambda: array.astype(draw.choice(("U8", "?", "f2", "i1"))),

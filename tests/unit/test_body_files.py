@@ -54,6 +54,15 @@ def test_ten_shape_directions_are_kept(tmp_path, betas):
     assert model.mirror is not None
 
 
+@pytest.mark.parametrize("kind", ["?", "f2", "f8", "g", "u1", "i8"])
+def test_numbers_of_any_kind_are_reckoned_with(tmp_path, kind):
+    content = small_body()
+    template = np.round(np.abs(content["v_template"]) * 9).astype(kind)
+    model = body.load(written(tmp_path, content | {"v_template": template}))
+    np.testing.assert_array_equal(model.template, template.astype("f4"))
+    np.testing.assert_array_equal(model.anchors, farthest_points(template.astype("f8")))
+
+
 def test_a_body_saved_as_npz_is_the_same(tmp_path):
     content = small_body()
     np.savez(tmp_path / "b.npz", **(content | {"J_regressor": content["J_regressor"].toarray()}))

@@ -1,6 +1,8 @@
 """Networks are opened from the graph that was optimised here before, and give the same bits."""
 
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -79,3 +81,16 @@ def test_a_pickled_opening_opens_the_network_again(folder):
 
 def picture():
     return {"input_1": np.zeros((1, 3, 416, 416), np.float32)}
+
+
+ENDS = """
+import time
+from pymafsam.pretrained.networks import Opening
+Opening(lambda: time.sleep(0.5) or print("opened"))
+"""
+
+
+def test_a_process_that_ends_lets_a_network_be_opened_first():
+    """Else Python ends the thread in the middle of the runtime, and that the whole process."""
+    done = subprocess.run([sys.executable, "-c", ENDS], capture_output=True, text=True, check=True)
+    assert done.stdout == "opened\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, Real
+from jaxtyping import Float, Int
 
 from pymafsam.body import embedded, smpl
 from pymafsam.body.check import check
@@ -133,7 +133,7 @@ def read_smpl(path: Path, companions: Companions | None = None, *, betas: int = 
     bending = (count, 3, 9 * (joints - 1))
     pose_dirs = field.array("posedirs", bending) if "posedirs" in content else None
     skeleton = field.array("J_regressor", (joints, count))
-    faces = field.array("f", (None, 3)).astype(np.int64)
+    faces = field.indices("f", (None, 3))
     extra = points_file(beside.extra, (smpl.EXTRA, count))
     h36m = points_file(beside.h36m, (17, count))
     part, chart = read_uv(beside.uv, count) if beside.uv else parts_of(template, skinning)
@@ -146,7 +146,7 @@ def read_smpl(path: Path, companions: Companions | None = None, *, betas: int = 
         shape_dirs=shape_dirs.astype(np.float32),
         pose_dirs=None if pose_dirs is None else pose_dirs.astype(np.float32),
         weights=skinning.astype(np.float32),
-        parents=_parents(path, field.array("kintree_table", (2, joints))),
+        parents=_parents(path, field.indices("kintree_table", (2, joints))),
         faces=faces.astype(np.int32),
         joints_template=(skeleton @ template).astype(np.float32),
         joints_dirs=np.einsum("jv,vdb->jdb", skeleton, shape_dirs).astype(np.float32),
@@ -234,7 +234,20 @@ class _Fields:
     content: Mapping[str, Any]
 
     def array(self, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
-        """Numbers of that shape (None: any size), finite."""
+        """Finite numbers of that shape (None: any size), as float32 or float64.
+
+        Not all of numpy reckons with the others: truth values have no minus, float16 no
+        decomposition, and differences of unsigned numbers wrap around.
+        """
+        value = self._numbers(name, shape)
+        return value if value.dtype in (np.float32, np.float64) else value.astype(np.float64)
+
+    def indices(self, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
+        """Whole numbers of that shape, as int64."""
+        with np.errstate(invalid="ignore"):  # what has no place in int64 becomes negative
+            return self._numbers(name, shape).astype(np.int64)
+
+    def _numbers(self, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
         value = self.content[name]
         try:
             value = value.dense() if isinstance(value, Sparse) else np.asarray(value)
@@ -254,8 +267,8 @@ class _Fields:
         return value
 
 
-def _parents(path: Path, table: Real[np.ndarray, "2 joints"]) -> Int[np.ndarray, "joints"]:
-    parents = table[0].astype(np.int64)
+def _parents(path: Path, table: Int[np.ndarray, "2 joints"]) -> Int[np.ndarray, "joints"]:
+    parents = table[0].copy()
     parents[0] = -1  # stored as 2^32 - 1
     if (parents[1:] < 0).any() or (parents >= np.arange(len(parents))).any():
         raise BadInput(f"{path}: kintree_table is no tree whose parents come before children.")

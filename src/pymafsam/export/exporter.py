@@ -85,7 +85,8 @@ def prepare(formats: Sequence[str]) -> None:
         for ready in dict.fromkeys(one for one in made_ready if one is not None):
             ready()
 
-    threading.Thread(target=work, daemon=True).start()
+    # No daemon, for the same reason as networks.Opening: it may be in LLVM's code at the end.
+    threading.Thread(target=work).start()
 
 
 def paths(folder: Path | str, stem: str, formats: Sequence[str]) -> dict[str, Path]:

@@ -48,7 +48,9 @@ class Opening:
         self._make = make
         self._session: Session | None = None
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._work, daemon=True)
+        # No daemon: a process that has nothing to do ends while this goes on, and Python would end
+        # the thread in the middle of ONNX Runtime, which aborts the process.
+        self._thread = threading.Thread(target=self._work)
         self._thread.start()
 
     def _work(self) -> None:
