@@ -21,6 +21,7 @@ from pymafsam.clips.following import follow
 from pymafsam.clips.looks import Look
 from pymafsam.clips.motions import Studio
 from pymafsam.clips.shelf import Shelf
+from pymafsam.clips.sights import Sights
 from pymafsam.config import EstimatorOptions
 from pymafsam.evaluation.motions import calmness
 from pymafsam.files import video
@@ -45,7 +46,7 @@ class Thinned(Shelf):
         look = super().look(index)
         if index % self.every == 0:
             return look
-        return replace(look, looked=False, sightings=(), singles=(), meant=(), masks=())
+        return replace(look, looked=False, sightings=(), singles=(), said=(), masks=())
 
     def all(self) -> Iterator[Look]:
         for look in super().all():
@@ -92,8 +93,10 @@ def measured(folder: Path, camera: Camera, every: int, smooth: bool) -> None:
     model = body.load("anny24")
     shelf, whole = Thinned(folder=folder, every=every), Shelf(folder=folder)
     followed = follow(shelf.all(), camera.size)
-    studio = Studio(shelf=shelf, followed=followed, camera=camera)
-    fit = SequenceFit(keypoints.load(model, EstimatorOptions())) if smooth else None
+    single = keypoints.load(model, EstimatorOptions())
+    sights = Sights(shelf=shelf, camera=camera, fit=single)
+    studio = Studio(sights=sights, followed=followed, camera=camera)
+    fit = SequenceFit(single) if smooth else None
     often = [c for c in followed.courses if len(c.frames) > OFTEN * len(followed.seconds) / every]
     for course in often:
         motion = studio.motion(course, fit)

@@ -17,6 +17,7 @@ from pymafsam.clips.following import Followed, Wanted, follow
 from pymafsam.clips.looking import Ask, Looker
 from pymafsam.clips.motions import Studio
 from pymafsam.clips.shelf import CHUNK, Shelf
+from pymafsam.clips.sights import Sights
 from pymafsam.config import EstimatorOptions
 from pymafsam.errors import BadInput, PymafsamError
 from pymafsam.export.sequence import SEQUENCE_EXPORTERS
@@ -151,9 +152,10 @@ class Clip:
 
     def fit(self, shelf: Shelf, followed: Followed, camera: Camera) -> SequenceScene:
         """Everybody's motion, from the looks."""
-        studio = Studio(shelf=shelf, followed=followed, camera=camera)
         model = self.reconstructor.model
         single = keypoints.load(model, EstimatorOptions())
+        sights = Sights(shelf=shelf, camera=camera, fit=single)
+        studio = Studio(sights=sights, followed=followed, camera=camera)
         fit = SequenceFit(single) if self.options.smooth else None
         motions = []
         work = abreast(lambda course: studio.motion(course, fit), followed.courses, TOGETHER)

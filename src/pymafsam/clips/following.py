@@ -17,12 +17,26 @@ from pymafsam.tracking.merge import Piece, gap_fillers, rejoined
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """The places of one track among the looks: ``frames`` and the person's row in each."""
+    """The places of one track among the looks: ``frames`` and the person's row in each.
+
+    ``named``: where a prompt on just that frame named them.
+    """
 
     number: int
     frames: Int[np.ndarray, "sightings"]
     rows: Int[np.ndarray, "sightings"]
     scores: Float[np.ndarray, "sightings"]
+    named: Bool[np.ndarray, "sightings"]
+
+    def part(self, chosen: Int[np.ndarray, "chosen"]) -> "Course":
+        """Some of the places."""
+        return Course(
+            number=self.number,
+            frames=self.frames[chosen],
+            rows=self.rows[chosen],
+            scores=self.scores[chosen],
+            named=self.named[chosen],
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,19 +80,18 @@ class _Seen:
     scores: list[float] = field(default_factory=list)
     boxes: list[np.ndarray] = field(default_factory=list)
     shapes: list[np.ndarray] = field(default_factory=list)
-    meant: bool = False
+    named: list[bool] = field(default_factory=list)
 
     def take(self, other: "_Seen") -> None:
         """The other's sightings, too, in the order of their frames."""
         rows = [*self._rows(), *other._rows()]
         rows.sort(key=lambda row: row[0])
         columns = map(list, zip(*rows, strict=True))
-        self.frames, self.rows, self.scores, self.boxes, self.shapes = columns
-        self.meant |= other.meant
+        self.frames, self.rows, self.scores, self.boxes, self.shapes, self.named = columns
 
-    def _rows(self) -> list[tuple[int, int, float, np.ndarray, np.ndarray]]:
-        pairs = zip(self.frames, self.rows, self.scores, self.boxes, self.shapes, strict=True)
-        return list(pairs)
+    def _rows(self) -> list[tuple[int, int, float, np.ndarray, np.ndarray, bool]]:
+        numbers = self.frames, self.rows, self.scores
+        return list(zip(*numbers, self.boxes, self.shapes, self.named, strict=True))
 
 
 def follow(
@@ -125,7 +138,7 @@ def follow(
     ]
     courses = _courses(seen, rejoined(pieces, settings))
     return Followed(
-        courses=_kept(courses, seen, wanted),
+        courses=_kept(courses, wanted),
         seconds=seconds,
         looked=np.array(looked, bool),
         cuts=np.array(cuts, np.int64),
@@ -149,7 +162,7 @@ def _note(known: _Seen, look: Look, row: int) -> None:
     known.scores.append(look.singles[row].score)
     known.boxes.append(look.sightings[row].person.box)
     known.shapes.append(look.singles[row].pose.betas)
-    known.meant |= look.meant[row]
+    known.named.append(look.said[row] is not None)
 
 
 def _courses(seen: dict[int, _Seen], numbers: Mapping[int, int]) -> dict[int, Course]:
@@ -166,15 +179,15 @@ def _courses(seen: dict[int, _Seen], numbers: Mapping[int, int]) -> dict[int, Co
             frames=frames[order],
             rows=np.concatenate([seen[p].rows for p in pieces])[order],
             scores=np.concatenate([seen[p].scores for p in pieces])[order],
+            named=np.concatenate([np.array(seen[p].named, bool) for p in pieces])[order],
         )
-        seen[number].meant = any(seen[p].meant for p in pieces)
     return courses
 
 
-def _kept(courses: dict[int, Course], seen: dict[int, _Seen], wanted: Wanted) -> tuple[Course, ...]:
+def _kept(courses: dict[int, Course], wanted: Wanted) -> tuple[Course, ...]:
     """The tracks that are wanted."""
-    if any(seen[number].meant for number in courses):
-        return tuple(course for number, course in courses.items() if seen[number].meant)
+    if meant := tuple(course for course in courses.values() if course.named.any()):
+        return meant
     lasting = tuple(c for c in courses.values() if len(c.frames) >= wanted.least)
     if not wanted.tracks:
         return lasting

@@ -14,12 +14,13 @@ import numpy as np
 from jaxtyping import UInt8
 
 from pymafsam.clips.known import Known, outlines_moved_on, outlines_of, remembered, shown
-from pymafsam.clips.looks import Look, Packed, Single, bare
+from pymafsam.clips.looks import Look, Packed, Said, Single, bare
 from pymafsam.clips.still import grey, moved
 from pymafsam.errors import PymafsamError
 from pymafsam.geometry.boxes import overlap
 from pymafsam.geometry.camera import picture_camera
 from pymafsam.masks.followed import Outline
+from pymafsam.people.corrections import corrected, shifts
 from pymafsam.people.same import distinct
 from pymafsam.pipeline import Reconstructor
 from pymafsam.records import Body, Frame, Mask, Observation, Person, Pixels, Request
@@ -77,14 +78,16 @@ class Looker:
         pixels: Pixels | None = None
         for k, frame in enumerate(frames):
             seconds, now = frame.seconds or 0.0, grey(frame.pixels)
-            observation, meant, masks = None, (), ()
+            observation, said, masks = None, (), ()
             if pixels is not None:
                 known = outlines_moved_on(known, pixels, frame.pixels)
-            if frame.index % self.every == 0 or self._is_named(frame):
-                wanted = self.with_masks and seconds - masked >= self.mask_every
+            named = self._is_named(frame)
+            if frame.index % self.every == 0 or named:
+                # What a visitor clicked at is to be segmented in just this frame.
+                wanted = self.with_masks and (named or seconds - masked >= self.mask_every)
                 anew = (k // self.every) % FIND == 0
                 try:
-                    observation, meant = self._observe(frame, known, anew=anew, masks=wanted)
+                    observation, said = self._observe(frame, known, anew=anew, masks=wanted)
                 except PymafsamError as error:
                     self.failed(frame, error)
             if observation is not None:
@@ -94,7 +97,7 @@ class Looker:
                 masked = seconds if wanted and known else masked
             people = () if observation is None else observation.people
             away = moved(now, past, people, frame.size[0])
-            yield _Pending.of(frame, observation, meant, masks, away), observation
+            yield _Pending.of(frame, observation, said, masks, away), observation
             past, pixels = now, frame.pixels
 
     def _is_named(self, frame: Frame) -> bool:
@@ -106,10 +109,10 @@ class Looker:
 
     def _observe(
         self, frame: Frame, known: Sequence[Known], *, anew: bool, masks: bool
-    ) -> tuple[Observation, tuple[bool, ...]]:
-        """Everybody in a frame, and who of them is meant by a prompt."""
+    ) -> tuple[Observation, tuple[Said | None, ...]]:
+        """Everybody in a frame, and what a prompt says of those whom it names."""
         request = self.ask(frame)
-        people, meant = self._people(request, known, anew=anew)
+        people, said = self._people(request, known, anew=anew)
         found: Sequence[Mask | None] = [None] * len(people)
         if request.masks is not None:
             found = request.masks
@@ -122,24 +125,26 @@ class Looker:
             people=tuple(people),
             masks=tuple(found),
         )
-        return observation, meant
+        return observation, said
 
     def _people(
         self, request: Request, known: Sequence[Known], *, anew: bool
-    ) -> tuple[list[Person], tuple[bool, ...]]:
+    ) -> tuple[list[Person], tuple[Said | None, ...]]:
         """The people of a frame, described; nobody twice."""
         observer, frame = self.reconstructor.observer, request.frame
         if request.people is not None:
             people = observer.describe(frame.pixels, list(request.people))
-            return people, (False,) * len(people)
+            return people, (None,) * len(people)
         asked = [] if request.prompts is None else observer.prompted(frame, request.prompts)
         places = (
             self._found(frame, known) if anew or not known else [one.moved_on() for one in known]
         )
-        people = observer.describe(frame.pixels, [*asked, *places])
+        described = observer.detector.describe(frame.pixels, [*asked, *places])
+        people = [corrected(person) for person in described]
+        before = {id(now): then for now, then in zip(people, described, strict=True)}
         chosen = distinct(people)
         sure = [p for p in chosen if (p.keypoint_score or 0) >= LOST or p.prompt is not None]
-        return sure, tuple(person.prompt is not None for person in sure)
+        return sure, tuple(_said(before[id(person)], person) for person in sure)
 
     def _found(self, frame: Frame, known: Sequence[Known]) -> list[Person]:
         """Whom the detector is sure of, and whom it half sees where somebody was before."""
@@ -161,7 +166,7 @@ class _Pending:
     seconds: float
     looked: bool
     sightings: tuple[Sighting, ...]
-    meant: tuple[bool, ...]
+    said: tuple[Said | None, ...]
     masks: tuple[Packed | None, ...]
     small: UInt8[np.ndarray, "rows columns 3"]
     moved: float
@@ -170,7 +175,7 @@ class _Pending:
     def of(
         frame: Frame,
         observation: Observation | None,
-        meant: tuple[bool, ...],
+        said: tuple[Said | None, ...],
         masks: Sequence[Mask | None],
         moved: float,
     ) -> "_Pending":
@@ -181,7 +186,7 @@ class _Pending:
             seconds=frame.seconds or 0.0,
             looked=observation is not None,
             sightings=tuple(replace(s, person=bare(s.person)) for s in seen),
-            meant=meant,
+            said=said,
             masks=tuple(None if mask is None else Packed.of(mask) for mask in masks),
             small=small(frame.pixels),
             moved=moved,
@@ -197,11 +202,19 @@ class _Pending:
             singles=tuple(
                 Single(pose=b.pose, translation=b.translation, score=b.score) for b in bodies
             ),
-            meant=self.meant,
+            said=self.said,
             masks=self.masks,
             small=self.small,
             moved=self.moved,
         )
+
+
+def _said(described: Person, person: Person) -> Said | None:
+    """What the prompt of a person says of how they were ``described``."""
+    if person.prompt is None:
+        return None
+    moved = shifts(described, person)
+    return Said(flips=person.prompt.flips, pins=dict(person.prompt.pins), shifts=moved)
 
 
 def _outlines(observation: Observation, known: Sequence[Known]) -> list[Outline | None]:

@@ -1,7 +1,9 @@
 """What was seen in a frame of a video, small enough to be kept for all of them."""
 
+import json
 import zipfile
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ from jaxtyping import Float, Shaped, UInt8
 from pymafsam.errors import BadInput
 from pymafsam.files import rle
 from pymafsam.files.atomic import writing
-from pymafsam.records import Mask, Person, Pose
+from pymafsam.records import Flip, Mask, Person, Pose
 from pymafsam.tracking.colours import Colours
 from pymafsam.tracking.tracker import Sighting
 
@@ -48,13 +50,41 @@ class Packed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What a prompt on just this frame says of how somebody was described (often nothing).
+
+    ``shifts``: how far each of the ``pins`` moved its keypoint, pixels.
+    """
+
+    flips: tuple[Flip, ...] = ()
+    pins: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    shifts: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """As json."""
+        flips = [[flip.part, flip.way] for flip in self.flips]
+        return json.dumps([flips, dict(self.pins), dict(self.shifts)])
+
+    @staticmethod
+    def read(text: str) -> "Said":
+        """What ``text`` wrote. Raises ValueError or TypeError for anything else."""
+        flips, pins, shifts = json.loads(text)
+        return Said(
+            flips=tuple(Flip(part=part, way=way) for part, way in flips),
+            pins={name: (x, y) for name, (x, y) in pins.items()},
+            shifts={name: (x, y) for name, (x, y) in shifts.items()},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """A frame of a video as it was seen.
 
     ``sightings`` are the people (without their pixels) and ``singles`` their bodies, one by one;
-    ``meant`` marks those whom a prompt named; ``masks`` are theirs, made or followed. ``small`` is
-    the frame's small picture, by which cuts are found; ``moved`` how far the camera moved since
-    the frame before, in shares of the picture's width. ``looked``: people were looked for here.
+    ``said`` is what a prompt says of each whom it named, None of the others; ``masks`` are theirs,
+    made or followed. ``small`` is the frame's small picture, by which cuts are found; ``moved`` how
+    far the camera moved since the frame before, in shares of the picture's width. ``looked``:
+    people were looked for here.
     """
 
     index: int
@@ -62,7 +92,7 @@ class Look:
     looked: bool
     sightings: tuple[Sighting, ...]
     singles: tuple[Single, ...]
-    meant: tuple[bool, ...]
+    said: tuple[Said | None, ...]
     masks: tuple[Packed | None, ...]
     small: UInt8[np.ndarray, "rows columns 3"]
     moved: float
@@ -83,7 +113,7 @@ def save(looks: list[Look], path: Path) -> None:
         "moved": np.array([look.moved for look in looks]),
         "small": np.stack([look.small for look in looks]),
         "row": np.array([row[0] for row in people], np.int64),
-        "meant": np.array([row[3] for row in people], bool),
+        "said": np.array(["" if row[3] is None else row[3].text() for row in people], np.str_),
         **_packed([row[4] for row in people]),
     }
     if people:
@@ -104,8 +134,8 @@ def load(path: Path) -> list[Look]:
         ) from error
 
 
-def _rows(look: Look) -> list[tuple[Sighting, Single, bool, Packed | None]]:
-    return list(zip(look.sightings, look.singles, look.meant, look.masks, strict=True))
+def _rows(look: Look) -> list[tuple[Sighting, Single, Said | None, Packed | None]]:
+    return list(zip(look.sightings, look.singles, look.said, look.masks, strict=True))
 
 
 def _packed(masks: list[Packed | None]) -> dict[str, np.ndarray]:
@@ -165,7 +195,7 @@ def _looks(arrays: dict[str, Shaped[np.ndarray, "..."]]) -> list[Look]:
             looked=bool(arrays["looked"][k]),
             sightings=tuple(_sighting(arrays, i) for i in np.flatnonzero(rows == k).tolist()),
             singles=tuple(_single(arrays, i) for i in np.flatnonzero(rows == k).tolist()),
-            meant=tuple(arrays["meant"][rows == k].tolist()),
+            said=tuple(Said.read(t) if t else None for t in arrays["said"][rows == k].tolist()),
             masks=tuple(_unpacked(arrays, i) for i in np.flatnonzero(rows == k).tolist()),
             small=arrays["small"][k],
             moved=float(arrays["moved"][k]),

@@ -5,15 +5,14 @@ no rows.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from pymafsam.clips.carrying import carried
 from pymafsam.clips.following import Course, Followed
-from pymafsam.clips.looks import Look
-from pymafsam.clips.shelf import Shelf
-from pymafsam.fitting.chain import State
+from pymafsam.clips.sights import Sights, state_of
 from pymafsam.fitting.sequence import SequenceFit, Stretch, bridged, spread
 from pymafsam.records import Camera, Motion, Person
 
@@ -24,14 +23,29 @@ CERTAIN = 0.6  # confidence of a keypoint that a box is to hold
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Studio:
-    """What motions are made from: the looks, how they were followed, the clip's one camera."""
+    """What motions are made from: what was seen, how it was followed, the clip's one camera."""
 
-    shelf: Shelf
+    sights: Sights
     followed: Followed
     camera: Camera
 
     def motion(self, course: Course, fit: SequenceFit | None) -> Motion:
         """A track's body in every frame from its first to its last; without ``fit`` as it was."""
+        return self._carrying(course)._motion(course, fit)
+
+    def _carrying(self, course: Course) -> "Studio":
+        """With what visitors said of single frames carried on to their neighbours."""
+        if not course.named.any():
+            return self
+        seconds = self.followed.seconds
+        found = {
+            frame: correction
+            for run in self._runs(course)
+            for frame, correction in carried(run, self.sights, seconds).items()
+        }
+        return replace(self, sights=replace(self.sights, carried=found))
+
+    def _motion(self, course: Course, fit: SequenceFit | None) -> Motion:
         shape = None if fit is None else self._shape(course, fit)
         parts = [self._run(run, fit, shape) for run in self._runs(course)]
         rows = np.concatenate([part.frames for part in parts])
@@ -48,14 +62,8 @@ class Studio:
 
     def _shape(self, course: Course, fit: SequenceFit) -> Float[np.ndarray, "betas"]:
         """The person's one shape, from their best frames."""
-        chosen = spread(course.scores)
-        looks = [self._sight(course, int(k)) for k in chosen]
-        begin = _state([look for look, _ in looks], [row for _, row in looks])
-        people = [look.sightings[row].person for look, row in looks]
-        return fit.shape(people, begin, self.camera)
-
-    def _sight(self, course: Course, k: int) -> tuple[Look, int]:
-        return self.shelf.look(int(course.frames[k])), int(course.rows[k])
+        sights = self.sights.of(course, spread(course.scores))
+        return fit.shape([sight.person for sight in sights], state_of(sights), self.camera)
 
     def _runs(self, course: Course) -> Iterator[Course]:
         """The stretches between gaps that are too long to be filled, and between shots."""
@@ -63,12 +71,7 @@ class Studio:
         shot = np.searchsorted(self.followed.cuts, course.frames, side="right")
         broken = (np.diff(seconds) > BRIDGED) | (np.diff(shot) > 0)
         for part in np.split(np.arange(len(course.frames)), np.flatnonzero(broken) + 1):
-            yield Course(
-                number=course.number,
-                frames=course.frames[part],
-                rows=course.rows[part],
-                scores=course.scores[part],
-            )
+            yield course.part(part)
 
     def _run(
         self, run: Course, fit: SequenceFit | None, shape: Float[np.ndarray, "betas"] | None
@@ -82,7 +85,7 @@ class Studio:
         else:
             part = lambda low, high: self._begin(run, low, high)  # noqa: E731
             states = [state for state, _ in fit.solve(part, len(frames), shape)]
-        boxes = np.stack([_box(self.shelf.look(f).sightings[r].person) for f, r in _pairs(run)])
+        boxes = np.stack([_box(self.sights.person(run, k)) for k in range(len(run.frames))])
         seen = np.zeros(len(frames), bool)
         seen[run.frames - first] = True
         between = lambda values: np.interp(frames, run.frames, values)  # noqa: E731
@@ -102,8 +105,8 @@ class Studio:
         first = int(run.frames[0])
         frames = np.arange(first + low, first + high)
         near = _around(run.frames, int(frames[0]), int(frames[-1]))
-        looks = [self._sight(run, int(k)) for k in near]
-        state = _state([look for look, _ in looks], [row for _, row in looks])
+        sights = self.sights.of(run, near)
+        state = state_of(sights)
         seconds = self.followed.seconds
         reach = np.arange(
             min(int(run.frames[near[0]]), int(frames[0])),
@@ -111,8 +114,7 @@ class Studio:
         )
         whole = bridged(state, run.frames[near] - reach[0], seconds[reach])
         people: dict[int, Person] = {
-            int(run.frames[k]): look.sightings[row].person
-            for k, (look, row) in zip(near, looks, strict=True)
+            int(run.frames[k]): sight.person for k, sight in zip(near, sights, strict=True)
         }
         return Stretch(
             seconds=seconds[frames],
@@ -121,10 +123,6 @@ class Studio:
             camera=self.camera,
             still=_still(self.followed.still, frames),
         )
-
-
-def _pairs(run: Course) -> Iterator[tuple[int, int]]:
-    yield from zip(run.frames.tolist(), run.rows.tolist(), strict=True)
 
 
 def _box(person: Person) -> Float[np.ndarray, "4"]:
@@ -138,10 +136,11 @@ def _box(person: Person) -> Float[np.ndarray, "4"]:
 
 
 def _evidence(person: Person | None) -> Person | None:
-    """A look at somebody who was hardly seen says nothing about their pose."""
-    if person is None or (person.keypoint_score or 0.0) < SURE:
+    """A look at somebody who was hardly seen says nothing about their pose; a visitor does."""
+    if person is None:
         return None
-    return person
+    told = person.prompt is not None and bool(person.prompt.pins)
+    return person if told or (person.keypoint_score or 0.0) >= SURE else None
 
 
 def _around(frames: Int[np.ndarray, "sightings"], low: int, high: int) -> Int[np.ndarray, "near"]:
@@ -153,13 +152,3 @@ def _around(frames: Int[np.ndarray, "sightings"], low: int, high: int) -> Int[np
 
 def _still(still: Bool[np.ndarray, "steps"], frames: Int[np.ndarray, "_"]) -> Bool[np.ndarray, "_"]:
     return still[frames[0] : frames[-1]]
-
-
-def _state(looks: list[Look], rows: list[int]) -> State:
-    """Single bodies of looks as the fit has them."""
-    singles = [look.singles[row] for look, row in zip(looks, rows, strict=True)]
-    return State(
-        rotations=np.stack([one.pose.rotations for one in singles]).astype(np.float64),
-        betas=np.stack([one.pose.betas for one in singles]).astype(np.float64),
-        translation=np.stack([one.translation for one in singles]).astype(np.float64),
-    )

@@ -205,7 +205,7 @@ def _filled_in(people: Sequence[Person | None]) -> list[Person]:
     """Who was seen last (first: next) stands in where nobody was seen, without their keypoints.
 
     What else is known of them stays, so that everybody can be lifted alike; it counts next to
-    nothing there (``UNSEEN``).
+    nothing there (``UNSEEN``). What was said of them in another frame is not said of this one.
     """
     last = next(person for person in people if person is not None)
     filled = []
@@ -215,7 +215,8 @@ def _filled_in(people: Sequence[Person | None]) -> list[Person]:
             filled.append(person)
             continue
         assert last.keypoints is not None
-        filled.append(replace(last, keypoints=np.zeros_like(last.keypoints), mask=None))
+        nothing = np.zeros_like(last.keypoints)
+        filled.append(replace(last, keypoints=nothing, mask=None, prompt=None))
     return filled
 
 

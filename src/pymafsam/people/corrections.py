@@ -34,6 +34,19 @@ def corrected(person: Person) -> Person:
     return pinned(person, said.pins)
 
 
+def shifts(described: Person, person: Person) -> dict[str, tuple[float, float]]:
+    """How far the pins of a ``corrected`` person moved their keypoints, pixels."""
+    if person.prompt is None or person.keypoints is None:
+        return {}
+    names = LAYOUTS[person.layout]
+    flips = replace(person.prompt, pins={})
+    before = corrected(replace(described, prompt=flips)).keypoints
+    assert before is not None
+    rows = {name: names.index(name) for name in person.prompt.pins if name in names}
+    moved = {name: (person.keypoints[k] - before[k])[:2].tolist() for name, k in rows.items()}
+    return {name: (x, y) for name, (x, y) in moved.items()}
+
+
 def exchanged(person: Person, part: str) -> Person:
     """Left and right of a part change names.
 
@@ -70,6 +83,30 @@ def pinned(person: Person, pins: Mapping[str, tuple[float, float]]) -> Person:
             name: _put(points, LAYOUTS[name], pins) for name, points in person.answers.items()
         },
     )
+
+
+def shifted(person: Person, by: Mapping[str, tuple[float, float]]) -> Person:
+    """Keypoints moved by so many pixels, as sure as they were; their metres stay.
+
+    For a correction that is taken over from another frame, where it was said.
+    """
+    return replace(
+        person,
+        keypoints=None
+        if person.keypoints is None
+        else _moved(person.keypoints, LAYOUTS[person.layout], by),
+        answers={name: _moved(said, LAYOUTS[name], by) for name, said in person.answers.items()},
+    )
+
+
+def _moved(
+    points: Float[np.ndarray, "points 3"], names: list[str], by: Mapping[str, tuple[float, float]]
+) -> Float[np.ndarray, "points 3"]:
+    out = points.copy()
+    for name, way in by.items():
+        if name in names:
+            out[names.index(name), :2] += way
+    return out
 
 
 def _order(layout: str, part: str) -> Int[np.ndarray, "points"]:
