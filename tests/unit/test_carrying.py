@@ -167,9 +167,7 @@ def test_a_pinned_keypoint_leads_the_frame_and_its_neighbours(tmp_path, walk, fi
 
 
 def test_a_motion_of_the_same_corrections_has_the_same_bits(tmp_path, walk, fit):
-    one, other = (
-        Scene(tmp_path / name, walk, fit, legs_exchanged, LEGS).motion() for name in "ab"
-    )
+    one, other = (Scene(tmp_path / name, walk, fit, legs_exchanged, LEGS).motion() for name in "ab")
     assert np.array_equal(one.rotations, other.rotations)
     assert np.array_equal(one.translation, other.translation)
 
