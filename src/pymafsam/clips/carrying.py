@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from pymafsam.clips.following import Course
 from pymafsam.clips.sights import Correction, Sight, Sights, state_of
@@ -173,7 +173,9 @@ def _points(person: Person) -> Float[np.ndarray, "points 3"]:
 
 
 def _distance(
-    seen: Float[np.ndarray, "points 3"], expected: Float[np.ndarray, "points 3"], chosen: np.ndarray
+    seen: Float[np.ndarray, "points 3"],
+    expected: Float[np.ndarray, "points 3"],
+    chosen: Bool[np.ndarray, "points"],
 ) -> float:
     """The mean distance of the points chosen, weighted by how sure both are; pixels."""
     weight = (seen[:, 2] * expected[:, 2])[chosen]
