@@ -6,6 +6,8 @@ import zlib
 import pytest
 from PIL import Image
 
+from pymafsam.cli import main
+
 
 @pytest.mark.parametrize(
     ("words", "code", "said"),
@@ -43,6 +45,26 @@ def test_the_version_is_printed(run):
     from pymafsam import __version__
 
     assert run("--version") == (0, f"pymafsam {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(28, "No space left on device", "o/a.json"), "No space left on device: 'o/a.json'"),
+        (MemoryError("Unable to allocate 9 GiB"), "memory does not suffice (Unable to allocate"),
+        (ValueError("x" * 9000), "unexpected went wrong (ValueError: xxx"),
+    ],
+)
+def test_what_nobody_thought_of_is_one_paragraph_too(run, monkeypatch, error, told):
+    def fail(words):
+        raise error
+
+    monkeypatch.setattr(main, "find_verb", fail)
+    code, _, err = run("reconstruct", "a.jpg")
+    assert code == 1
+    assert told in err
+    assert "Traceback" not in err
+    assert len(err) < 1000
 
 
 def png_that_claims(width, height):

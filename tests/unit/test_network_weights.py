@@ -176,6 +176,15 @@ def test_files_that_are_something_else_are_refused(tmp_path, content):
         weights.read(path)
 
 
+def test_the_same_weights_are_the_same_file(tmp_path):
+    found = weights.Checkpoint(architecture=SMALL, tensors={"mean": np.zeros(3, np.float32)})
+    written = set()
+    for _ in range(16):  # the library tells what it tells in an order of chance
+        weights.write(found, tmp_path / "a.safetensors")
+        written.add((tmp_path / "a.safetensors").read_bytes())
+    assert len(written) == 1
+
+
 def test_foreign_safetensors_are_refused_with_the_reason(tmp_path):
     from safetensors.numpy import save_file
 

@@ -87,6 +87,7 @@ VERBS: dict[str, Verb] = {
 }
 
 
+MOST_SAID = 500  # letters of an error that is not our own
 NARROWEST = 40  # columns: below, laying out the help takes for ever
 
 
@@ -166,6 +167,11 @@ def wide_enough() -> Iterator[None]:
         os.environ["COLUMNS"] = said
 
 
+def shortened(text: str) -> str:
+    """An error's text, cut where it goes on and on."""
+    return text if len(text) <= MOST_SAID else f"{text[:MOST_SAID]} ..."
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the return value is the exit code (0 done, 1 some failed, 2 wrong use)."""
     with contextlib.suppress(ValueError):  # in another thread than the first
@@ -190,6 +196,22 @@ def main(arguments: list[str] | None = None) -> int:
         # Whoever read our output (head, less) has left; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:  # of a file that nobody asked about by itself: a full disk, a long name
+        print(f"pymafsam: {shortened(str(error))}", file=sys.stderr)
+        return 1
+    except MemoryError as error:
+        print(f"pymafsam: The memory does not suffice ({shortened(str(error))}).", file=sys.stderr)
+        return 1
+    except Exception as error:  # what we did not think of: a paragraph, not a page
+        if os.environ.get("PYMAFSAM_DEBUG"):
+            raise
+        print(
+            f"pymafsam: something unexpected went wrong ({type(error).__name__}: "
+            f"{shortened(str(error))}).\n"
+            "  That is a mistake of pymafsam's own. PYMAFSAM_DEBUG=1 shows where; please report it.",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         print("pymafsam: interrupted; what was finished is kept.", file=sys.stderr)
         return 130

@@ -3,6 +3,7 @@
 Nothing in a file is ever run: torch's files are read with ``weights_only``, ours hold no code.
 """
 
+import json
 import pickle
 import re
 import warnings
@@ -74,19 +75,33 @@ def write(
 
     Vectors (biases, normalisation) and the bank stay float32: they are small and sensitive.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     kind = PRECISIONS[precision]
     tensors = {
         name: np.asarray(_cast(array, kind if name not in BESIDE else np.float32), order="C")
         for name, array in checkpoint.tensors.items()
     }
-    with writing(path) as temporary:
-        save_file(
-            tensors,
-            temporary,
-            metadata={HEADER: checkpoint.architecture.to_json(), "made": made.mark(maker)},
-        )
+    told = {HEADER: checkpoint.architecture.to_json(), "made": made.mark(maker)}
+    content = save(tensors, metadata=told)
+    with writing(path) as temporary, temporary.open("wb") as file:
+        start, header = _in_order(content)
+        file.write(header)
+        file.write(memoryview(content)[start:])
+
+
+def _in_order(content: bytes) -> tuple[int, bytes]:
+    """Where the tensors of a safetensors file begin, and its head with what it tells in order.
+
+    The library writes it in the order of a hash table that is another in every process: the same
+    weights would be other files.
+    """
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:start])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at multiples of eight
+    return start, len(text).to_bytes(8, "little") + text
 
 
 def write_official(checkpoint: Checkpoint, model: BodyModel, path: Path) -> None:
