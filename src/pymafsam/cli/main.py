@@ -196,7 +196,9 @@ def main(arguments: list[str] | None = None) -> int:
         # Whoever read our output (head, less) has left; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except OSError as error:  # of a file that nobody asked about by itself: a full disk, a long name
+    except (
+        OSError
+    ) as error:  # of a file that nobody asked about by itself: a full disk, a long name
         print(f"pymafsam: {shortened(str(error))}", file=sys.stderr)
         return 1
     except MemoryError as error:
@@ -208,7 +210,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(
             f"pymafsam: something unexpected went wrong ({type(error).__name__}: "
             f"{shortened(str(error))}).\n"
-            "  That is a mistake of pymafsam's own. PYMAFSAM_DEBUG=1 shows where; please report it.",
+            "  That is a mistake of ours: please report it. PYMAFSAM_DEBUG=1 shows where.",
             file=sys.stderr,
         )
         return 1
