@@ -68,6 +68,8 @@ def _below(path: Path) -> list[Source]:
             f"There is no file or folder {path}.\n"
             "  Check the spelling; names with spaces need quotes in a shell."
         )
+    if not os.path.isdir(path):
+        raise BadInput(f"{path} is a device or a pipe, not a file.\n  Save it as a file first.")
     known = PICTURES | VIDEOS
     found = [
         Source(path=file, name=file.relative_to(path).as_posix())

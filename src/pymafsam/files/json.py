@@ -13,17 +13,13 @@ from pymafsam.files import limits
 
 T = TypeVar("T")
 
-# No list of people or pictures comes near it; a file of this size is a trap or the wrong one.
-MOST_BYTES = 2_000_000_000
-
 
 def read(path: Path) -> "Field":
     """The document in a file. Raises BadInput that names line and column of what is broken."""
     path = Path(path)
     try:
-        limits.check_file(path, MOST_BYTES)
-        # utf-8-sig: editors on Windows write a byte order mark, which json does not know.
-        found = json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_refuse)
+        limits.check_file(path)
+        found = json.loads(_text(path), parse_constant=_refuse)
     except OSError as error:
         raise BadInput(f"{path} cannot be read ({error.strerror}).") from error
     except json.JSONDecodeError as error:
@@ -36,6 +32,13 @@ def read(path: Path) -> "Field":
     except (ValueError, MemoryError) as error:  # bad UTF-8, NaN, numbers of 5000 digits
         raise BadInput(f"{path} is not json: {error}.") from error
     return Field(found, str(path))
+
+
+def _text(path: Path) -> str:
+    content = path.read_bytes()
+    limits.check_json(str(path), content)
+    # Editors on Windows write a byte order mark, which json does not know.
+    return content.decode("utf-8-sig")
 
 
 def write(content: object, path: Path) -> None:

@@ -15,6 +15,7 @@ from jaxtyping import Float, Shaped
 
 from pymafsam.body import BodyModel
 from pymafsam.errors import BadInput, BadUsage, MissingAsset
+from pymafsam.files.limits import check_file
 from pymafsam.network.architecture import Architecture
 from pymafsam.pretrained.sessions import CPU, Session, onnxruntime, openvino
 
@@ -193,6 +194,7 @@ def read_description(path: Path, model: BodyModel) -> tuple[Architecture, np.nda
     """
     import onnx
 
+    check_file(path)
     try:
         file = onnx.load(path)
     except Exception as error:  # protobuf's own classes differ from version to version

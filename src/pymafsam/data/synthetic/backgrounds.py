@@ -1,6 +1,5 @@
 """What is behind synthetic people: parts of photographs without people, or a plain room."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +7,15 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from pymafsam.errors import MissingAsset
+from pymafsam.errors import BadInput, MissingAsset
+from pymafsam.files import json
 from pymafsam.records import Camera, Pixels
 from pymafsam.render.shade import to_linear, to_srgb
 
 Generator = np.random.Generator
 Rectangle = tuple[int, int, int, int]  # x0 y0 x1 y1, pixels
 
+ALL_KNOWN = "all_people_annotated"
 CANDIDATES = 300  # rectangles tried per photograph
 KEPT = 3
 LEAST = 0.10  # of the photograph's area
@@ -42,7 +43,8 @@ class Backgrounds:
         """Of a COCO-format folder (images/, person_keypoints.json) whose people are annotated.
 
         Photographs with ``all_people_annotated`` false are left out; one in ten is ``held_out``
-        and given to test sets only. Raises MissingAsset where there is no such folder.
+        and given to test sets only. Raises MissingAsset where there is no such folder, BadInput
+        for a file of it that is damaged or not there.
         """
         path = folder / "person_keypoints.json"
         if not path.is_file():
@@ -50,19 +52,22 @@ class Backgrounds:
                 f"{path} was not found.\n  Wanted: a folder with COCO's images/ and "
                 "person_keypoints.json, to cut backgrounds from."
             )
-        content = json.loads(path.read_text())
+        content = json.read(path)
         boxes: dict[int, list] = {}
-        for row in content["annotations"]:
-            boxes.setdefault(row["image_id"], []).append(row["bbox"])
+        for row in content.at("annotations").items():
+            box = row.at("bbox").array(4).tolist()
+            boxes.setdefault(row.at("image_id").whole(), []).append(box)
         photographs = []
-        for picture in content["images"]:
-            if (picture["id"] % 10 == 0) != held_out or not picture.get("all_people_annotated", 1):
+        for picture in content.at("images").items():
+            number = picture.at("id").whole()
+            all_known = not isinstance(picture.value, dict) or picture.value.get(ALL_KNOWN, True)
+            if (number % 10 == 0) != held_out or not all_known:
                 continue
-            size = (picture["width"], picture["height"])
-            parts = _without_people(size, boxes.get(picture["id"], []), picture["id"])
+            size = (picture.at("width").whole(), picture.at("height").whole())
+            parts = _without_people(size, boxes.get(number, []), number)
             if parts:
-                data = (folder / "images" / picture["file_name"]).read_bytes()
-                photographs.append(Photograph(content=data, parts=parts))
+                file = folder / "images" / picture.at("file_name").text()
+                photographs.append(Photograph(content=_content(file), parts=parts))
         return Backgrounds(photographs=tuple(photographs))
 
     def draw(self, camera: Camera, tilt: float, generator: Generator) -> Pixels:
@@ -104,6 +109,13 @@ class Backgrounds:
         table = np.clip((np.arange(256) / 255) ** g.uniform(0.75, 1.35) * 255 * g.uniform(0.8, 1.1),
                         0, 255)  # fmt: skip
         return table.astype(np.uint8)[np.asarray(out, np.uint8)]
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{file} cannot be read ({error.strerror}).") from error
 
 
 def _without_people(

@@ -5,14 +5,16 @@ place and quaternion (w x y z), then chest, neck, right hip (4 each), right knee
 right shoulder (4), right elbow (1), and the same of the left. Peng et al., 2018.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
+from pymafsam.files import json
 from pymafsam.geometry import joints, rotation
+
+WIDTH = 44  # numbers of a frame
 
 # Columns of a frame: joint, first column, 4 for a quaternion or 1 for a hinge about z.
 COLUMNS = (
@@ -37,8 +39,11 @@ SHARED = {"chest": ("spine1", "spine2", "spine3"), "neck": ("neck", "head")}
 
 
 def read(paths: Sequence[Path], every: int = 4) -> np.ndarray:
-    """Rotations (frames, 24, 3, 3) of every ``every``-th frame; the root has y up."""
-    frames = [np.array(json.loads(path.read_text())["Frames"])[::every] for path in paths]
+    """Rotations (frames, 24, 3, 3) of every ``every``-th frame; the root has y up.
+
+    Raises BadInput for files that are no such clips.
+    """
+    frames = [json.read(path).at("Frames").array(None, WIDTH)[::every] for path in paths]
     return np.concatenate([_rotations(clip) for clip in frames])
 
 
