@@ -17,7 +17,7 @@ from pymafsam.geometry.boxes import area, bounds
 from pymafsam.geometry.camera import picture_camera
 from pymafsam.masks import Segmenter
 from pymafsam.masks.prompts import check, for_person
-from pymafsam.masks.tidy import alone
+from pymafsam.masks.tidy import grey_out_others
 from pymafsam.people import Detector
 from pymafsam.people.corrections import corrected
 from pymafsam.people.detector import SOMEBODY
@@ -97,7 +97,7 @@ class Observer:
             person = people[k]
             if same := doubles(person, kept.values()):
                 masks = [_own_mask(other) for other in same]
-                (again,) = self.describe(alone(frame.pixels, masks, -1), [person])
+                (again,) = self.describe(grey_out_others(frame.pixels, masks, -1), [person])
                 own = clearer(again, person) and (again.keypoint_score or 0) >= CLEAR
                 if drop and (not own or doubles(again, kept.values())):
                     continue
@@ -157,7 +157,7 @@ class Observer:
         chosen = list(people)
         for k, person in enumerate(people):
             if touched(person, masks, k) > TOUCHED:
-                (again,) = self.describe(alone(frame.pixels, masks, k), [person])
+                (again,) = self.describe(grey_out_others(frame.pixels, masks, k), [person])
                 if clearer(again, person):
                     chosen[k] = again
         return chosen

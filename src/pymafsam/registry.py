@@ -5,15 +5,33 @@ import importlib
 import importlib.metadata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pymafsam.errors import BadUsage
+
+T = TypeVar("T")
 
 
 def closest(name: str, known: Iterable[str]) -> str:
     """``, did you mean "…"?`` when one of ``known`` is near ``name``, else an empty string."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f', did you mean "{near[0]}"?' if near else "."
+
+
+def unknown(beginning: str, name: str, known: Iterable[str]) -> BadUsage:
+    """The error for a name that is not among ``known``, with the one that was probably meant.
+
+    ``beginning``: its first words, such as ``There is no recipe called``.
+    """
+    known = list(known)
+    return BadUsage(f'{beginning} "{name}"{closest(name, known)}\n  Known: {", ".join(known)}')
+
+
+def find(beginning: str, rows: Mapping[str, T], name: str) -> T:
+    """The row of that name. Raises BadUsage, as ``unknown`` words it, where there is none."""
+    if name not in rows:
+        raise unknown(beginning, name, rows)
+    return rows[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +56,7 @@ class Table:
         for entry in self._entry_points():
             if entry.name == name:
                 return entry.load()
-        raise BadUsage(
-            f'There is no {self.kind} called "{name}"{closest(name, self.names())}\n'
-            f"  Known: {', '.join(self.names())}"
-        )
+        raise unknown(f"There is no {self.kind} called", name, self.names())
 
     def _entry_points(self):
         return importlib.metadata.entry_points(group=f"pymafsam.{self.kind.replace(' ', '_')}s")

@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pymafsam.geometry.boxes import bounds
-from pymafsam.masks.tidy import alone, conceded, disjoint, without_holes, without_specks
+from pymafsam.masks.tidy import (
+    disjoint,
+    grey_out_others,
+    resolve_containment,
+    without_holes,
+    without_specks,
+)
 from pymafsam.records import Mask
 
 MASKS = arrays(bool, st.tuples(st.integers(1, 24), st.integers(1, 24)))
@@ -23,7 +29,7 @@ def test_people_never_share_a_pixel_and_lose_none_that_somebody_wanted(logits):
 @given(FIELDS)
 def test_a_contested_pixel_goes_to_the_largest_logit_that_does_not_concede_it(logits):
     parts = np.array(disjoint(list(logits), [None, None, None]))
-    lost = np.array(conceded(list(logits > 0)))
+    lost = np.array(resolve_containment(list(logits > 0)))
     left = np.where(lost, -1, logits)
     won = np.where(parts, left, -np.inf).max(axis=0)
     claimed = (logits > 0).any(axis=0)
@@ -68,10 +74,10 @@ def test_alone_hides_the_others_and_nobody_else():
     pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
     masks = [Mask(inside=np.eye(4, dtype=bool), score=1.0, source="mobilesam"), None]
     masks.append(Mask(inside=np.eye(4, dtype=bool)[::-1].copy(), score=1.0, source="mobilesam"))
-    seen = alone(pixels, masks, 0)
+    seen = grey_out_others(pixels, masks, 0)
     assert (seen[masks[2].inside] == 128).all()
     np.testing.assert_array_equal(seen[~masks[2].inside], pixels[~masks[2].inside])
-    np.testing.assert_array_equal(alone(pixels, masks[:2], 0), pixels)
+    np.testing.assert_array_equal(grey_out_others(pixels, masks[:2], 0), pixels)
 
 
 def test_a_mask_around_two_people_leaves_the_other_alone():

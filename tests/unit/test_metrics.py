@@ -103,7 +103,7 @@ def test_similarity_falls_with_distance(shift):
         box=np.array([0.0, 0, 100, 100]),
         area=5000.0,
         keypoints=keypoints,
-        segmentation=None,
+        mask=lambda size: np.zeros(size[::-1], bool),
     )
     near = coco.similarity(keypoints[:, :2] + shift, person)
     assert near >= coco.similarity(keypoints[:, :2] + shift + 1, person)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from pymafsam.cli.bars import is_terminal, progress_bar
 from pymafsam.cli.inputs import read_names, recipe, report_failures
-from pymafsam.cli.options import Flow, is_terminal, progress_bar
+from pymafsam.cli.options import Flow
 from pymafsam.errors import BadUsage
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import tyro
 
-from pymafsam.cli.options import Flow, progress_bar
+from pymafsam.cli.bars import progress_bar
+from pymafsam.cli.options import Flow
 from pymafsam.errors import BadInput, BadUsage
 from pymafsam.files import made
 from pymafsam.files.atomic import check_writable, writing

@@ -1,13 +1,12 @@
 """``fetch``: bring the networks into the cache."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
+from pymafsam.cli.bars import downloads_shown
 from pymafsam.pretrained import catalogue
 
 
@@ -41,7 +40,7 @@ class Fetch:
             for name in names:
                 print(line(catalogue.ASSETS[name]))
             return 0
-        with showing_downloads():
+        with downloads_shown():
             brought = catalogue.fetch(names, self.carried_in)
         for name in names:
             print(f"{'fetched' if name in brought else 'was here'}: {catalogue.ASSETS[name].path}")
@@ -52,30 +51,3 @@ def line(asset: catalogue.Asset) -> str:
     """One network in one line: is it here, what is it for."""
     state = f"{asset.path.stat().st_size / 1e6:6.1f} MB" if asset.path.is_file() else "not here "
     return f"{asset.name:<20} {state}  {asset.does}"
-
-
-@contextmanager
-def showing_downloads() -> Iterator[None]:
-    """While this lasts, downloads show a bar on standard error (nothing without a terminal)."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bars:
-        rows = {}
-
-        def show(archive: str, done: int, total: int) -> None:
-            if archive not in rows:
-                rows[archive] = bars.add_task(archive, total=total)
-            bars.update(rows[archive], completed=done)
-
-        with catalogue.reporting(show):
-            yield

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from pymafsam import registry
 from pymafsam.errors import BadUsage, MissingAsset
 from pymafsam.files import made, pictures
 
@@ -67,14 +68,14 @@ class Fit:
         import numpy as np
 
         from pymafsam import body
-        from pymafsam.cli.options import progress_bar
+        from pymafsam.cli.bars import progress_bar
         from pymafsam.data import pseudo, rows
         from pymafsam.files import journal
         from pymafsam.files.atomic import check_writable
 
         if self.out.suffix != ".npz":
             raise BadUsage(f"--out: a table is a .npz file, not {self.out.name}.")
-        make = self.maker()
+        make = registry.find("--method: there is no", METHODS, self.method)
         check_writable(self.out.parent)
         outputs = made.Outputs(maker=MAKER, inputs=frozenset([self.table.resolve()]))
         outputs.claim([self.out.with_suffix(end) for end in (".npz", ".json", ".png")], MAKER)
@@ -93,17 +94,6 @@ class Fit:
         self.write(table, found, settings)
         self.draw(model)
         return 0
-
-    def maker(self) -> "Callable[[Fit, BodyModel], Method]":
-        """What --method names. Raises BadUsage for an unknown one."""
-        from pymafsam.registry import closest
-
-        if self.method not in METHODS:
-            raise BadUsage(
-                f'--method: there is no "{self.method}"{closest(self.method, METHODS)}\n'
-                f"  Known: {', '.join(METHODS)}"
-            )
-        return METHODS[self.method]
 
     def settings(self, table: "Rows") -> dict[str, str]:
         """What an interrupted run must have in common with the one that goes on."""
@@ -183,11 +173,11 @@ class Fit:
 
 def keypoint_fit(chosen: Fit, model: "BodyModel") -> "Method":
     """The keypoint fit and the landmark network, which may have to be fetched."""
-    from pymafsam.cli.fetch import showing_downloads
+    from pymafsam.cli.bars import downloads_shown
     from pymafsam.data.pseudo import Fitter, landmark_network
     from pymafsam.fitting.annotated import AnnotatedFit
 
-    with showing_downloads():
+    with downloads_shown():
         network = landmark_network()
     return Fitter(
         fit=AnnotatedFit(model), network=network, images=chosen.images, least=chosen.joints

@@ -19,7 +19,7 @@ from pymafsam.errors import BadUsage, PymafsamError
 from pymafsam.files import made
 from pymafsam.files.atomic import check_writable, sweep
 from pymafsam.files.names import result_stems, told_apart
-from pymafsam.registry import closest
+from pymafsam.registry import unknown
 
 if TYPE_CHECKING:
     from pymafsam.files.frames import Source
@@ -62,9 +62,7 @@ def read_names(option: str, text: str, known: Sequence[str]) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
     for name in names:
         if name not in known:
-            raise BadUsage(
-                f'{option}: there is no "{name}"{closest(name, known)}\n  Known: {", ".join(known)}'
-            )
+            raise unknown(f"{option}: there is no", name, known)
     if not names:
         raise BadUsage(f"{option}: nothing to choose. Known: {', '.join(known)}")
     return names

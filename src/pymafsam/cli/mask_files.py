@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pymafsam.cli.inputs import Run
 from pymafsam.errors import PymafsamError
-from pymafsam.files import json, made
+from pymafsam.files import made
 from pymafsam.files.atomic import writing
 from pymafsam.masks import prompts as prompting
 from pymafsam.masks import store
@@ -166,9 +166,7 @@ class MaskFiles:
         with self.run.attempt(PROMPTS):
             self.run.outputs.claim([path], PROMPTS)
             rows = dict(sorted((_earlier(path) | self.prompts).items()))
-            with writing(path) as temporary:
-                content = {"format": prompting.FORMAT, "made": made.note(MAKER), "pictures": rows}
-                json.write(content, temporary)
+            prompting.write_file(path, rows, made.note(MAKER))
 
 
 def people_of(one: "Segmented") -> list[int]:
@@ -181,7 +179,6 @@ def _earlier(path: Path) -> dict[str, list[Any]]:
     if not path.exists():
         return {}
     try:
-        pictures = json.read(path).at("pictures").entries()
-        return {name: [row.value for row in people.items()] for name, people in pictures}
+        return {name: list(rows) for name, rows in prompting.read_file(path).rows.things.items()}
     except PymafsamError:
         return {}

@@ -10,9 +10,9 @@ import numpy as np
 import tyro
 from jaxtyping import Bool, Float
 
+from pymafsam import registry
 from pymafsam.cli.inputs import report_failures
 from pymafsam.errors import BadInput, BadUsage, PymafsamError
-from pymafsam.registry import closest
 
 FORMAT = "pymafsam-points/1"
 MAKER = "mask points"
@@ -45,16 +45,12 @@ class MaskPoints:
     def run(self) -> int:
         from pymafsam.files import made
 
-        if self.policy not in POLICIES:
-            raise BadUsage(
-                f'--policy: there is no "{self.policy}"{closest(self.policy, POLICIES)}\n'
-                f"  Known: {', '.join(POLICIES)}"
-            )
+        choose = registry.find("--policy: there is no", POLICIES, self.policy)
         if self.out.suffix != ".npy":
             raise BadUsage(f"--out: a bank is a .npy file, not {self.out.name}.")
         paths = [self.out, self.out.with_suffix(".json")]
         made.Outputs(maker=MAKER).claim(paths, str(self.folder))
-        return self.build(POLICIES[self.policy], Random(self.seed))
+        return self.build(choose, Random(self.seed))
 
     def build(self, choose: Choose, random: Random) -> int:
         """Every saved mask to 441 points, and a list of who is in which row."""

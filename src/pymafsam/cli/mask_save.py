@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from pymafsam.cli.bars import progress_bar
 from pymafsam.cli.inputs import Inputs, Run, read_names, recipe
-from pymafsam.cli.options import progress_bar
 from pymafsam.errors import BadUsage
 from pymafsam.records import Frame, Mask, Prompt
 

@@ -1,21 +1,14 @@
 """Options that several verbs share, and what they build."""
 
-import os
-import sys
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from pymafsam.cli.bars import downloads_shown
+
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from pymafsam.pipeline import Reconstructor
-
-
-T = TypeVar("T")
 
 
 @dataclass(kw_only=True)
@@ -64,53 +57,3 @@ class Flow:
                 minimum_score=self.min_score,
                 threads=threads,
             )
-
-
-def downloads_shown() -> AbstractContextManager[None]:
-    """While this lasts, downloads show a bar where there is a terminal."""
-    if not is_terminal():
-        return nullcontext()
-    from pymafsam.cli.fetch import showing_downloads
-
-    return showing_downloads()
-
-
-def is_terminal() -> bool:
-    """Whether rich would take standard error for a terminal; asked without importing it."""
-    forced = any(os.environ.get(name) for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))
-    return forced or (sys.stderr is not None and sys.stderr.isatty())
-
-
-def tracked(items: Iterable[T], description: str) -> Generator[T, None, None]:
-    """The items, counted by a bar where there is a terminal. Close it when it is left early."""
-    if not is_terminal():
-        yield from items
-        return
-    with progress_bar() as progress:
-        yield from progress.track(items, description=description)
-
-
-@contextmanager
-def progress_bar() -> Iterator["Progress"]:
-    """A bar with counts and times on standard error; silent where that is not a terminal."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    ) as progress:
-        yield progress

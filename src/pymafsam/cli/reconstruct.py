@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from pymafsam.cli.bars import tracked
 from pymafsam.cli.inputs import Inputs, Run, read_names, recipe
-from pymafsam.cli.options import Flow, tracked
+from pymafsam.cli.options import Flow
 from pymafsam.errors import BadInput, BadUsage
 from pymafsam.files import made
 from pymafsam.records import Mask
@@ -239,7 +240,8 @@ class Job:
 
     def video(self, reconstructor: "Reconstructor", source: "Source") -> None:
         """A video from end to end."""
-        from pymafsam.cli.videos import clip_of, frames_bar, telling
+        from pymafsam.cli.bars import frames_bar, stage_updates
+        from pymafsam.cli.videos import clip_of
         from pymafsam.clips import reconstruct
 
         options, stem = self.options, self.run.stems[source.name]
@@ -253,7 +255,7 @@ class Job:
             self.run.passed_over += 1
             return
         with frames_bar() as bar:
-            report = reconstruct(clip, origin, telling(bar))
+            report = reconstruct(clip, origin, stage_updates(bar))
         self.run.done += report.frames
         self.run.people += report.people
         if not report.people:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from pymafsam.cli.options import progress_bar
+from pymafsam.cli.bars import downloads_shown, progress_bar
 from pymafsam.errors import BadInput, MissingAsset
 from pymafsam.training import recipes, run_folder
 from pymafsam.training.settings import Settings, load
@@ -62,11 +62,10 @@ class Train:
 
     def run(self) -> int:
         _check_packages()
-        from pymafsam.cli.fetch import showing_downloads
         from pymafsam.training import session
 
         self.settings.check()
-        with progress_bar() as progress, showing_downloads():
+        with progress_bar() as progress, downloads_shown():
             task = progress.add_task("train", total=self.settings.steps)
 
             def told(step: int, figures: Mapping[str, float]) -> None:

@@ -1,4 +1,4 @@
-"""Videos on the command line: what the options mean for one, and how far it is."""
+"""Videos on the command line: what the options mean for one."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 from pymafsam.errors import BadUsage
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
-
     from pymafsam.cli.reconstruct import Reconstruct
     from pymafsam.clips import Clip, ClipOptions
     from pymafsam.files.frames import Source
@@ -65,40 +63,3 @@ def clip_options(options: "Reconstruct", formats: Sequence[str]) -> "ClipOptions
         with_masks=options.segmenter != "none",
         wanted=Wanted(least=options.min_track, tracks=options.track),
     )
-
-
-def frames_bar() -> "Bar":
-    """A bar with frames, frames per second and the time that is left; silent without a terminal."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )
-
-
-def telling(bar: "Bar") -> Callable[[str, int, int], None]:
-    """Moves the bar, one row for each stage."""
-    rows: dict[str, int] = {}
-
-    def tell(stage: str, done: int, total: int) -> None:
-        if stage not in rows:
-            rows[stage] = bar.add_task(stage, total=total, rate="")
-        task = bar.tasks[rows[stage]]
-        rate = f"{task.speed:.1f}/s" if task.speed else ""
-        bar.update(task.id, completed=done, total=total, rate=rate)
-
-    return tell

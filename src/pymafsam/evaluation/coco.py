@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,6 @@ from jaxtyping import Float
 
 from pymafsam.errors import BadInput
 from pymafsam.files import coco as files
-from pymafsam.files import rle
-from pymafsam.files.json import Field
 from pymafsam.records import Inside
 
 if TYPE_CHECKING:
@@ -33,13 +31,7 @@ class Annotated:
     box: Float[np.ndarray, "4"]
     area: float
     keypoints: Float[np.ndarray, "17 3"]  # third: 0 not labelled, 1 hidden, 2 visible
-    segmentation: Field | None
-
-    def mask(self, size: tuple[int, int]) -> Inside:
-        """The annotated outline as pixels; ``size`` is (width, height)."""
-        if self.segmentation is None:
-            raise BadInput(f"The annotation {self.id} has no outline.")
-        return self.segmentation.decoded(lambda raw: rle.decode(raw, size))
+    mask: Callable[[tuple[int, int]], Inside]  # for a picture of (width, height)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +80,7 @@ def _annotated(row: files.Annotation, image_id: int) -> Annotated:
         box=row.box,
         area=row.area,
         keypoints=keypoints,
-        segmentation=row.segmentation,
+        mask=row.mask,
     )
 
 

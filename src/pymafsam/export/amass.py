@@ -5,16 +5,13 @@ the root's first), ``trans``, ``betas``, ``gender``, ``mocap_framerate``. Metres
 of the rest shape lies at its own place, which ``trans`` is added to.
 """
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from pymafsam.export.rigs import Rig
-from pymafsam.files import made
+from pymafsam.files import made, npz
 from pymafsam.geometry import rotation
-
-DATE = (1980, 1, 1, 0, 0, 0)  # of every member, so that the same motion is the same bytes
 
 
 def write_amass(rig: Rig, gender: str, path: Path) -> None:
@@ -27,8 +24,4 @@ def write_amass(rig: Rig, gender: str, path: Path) -> None:
         "gender": np.array(gender),
         "mocap_framerate": np.array(1 / rig.frame_time),
     }
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, array in content.items():
-            with archive.open(zipfile.ZipInfo(f"{name}.npy", DATE), "w") as member:
-                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
-        archive.comment = made.mark("export").encode()
+    npz.write(content, path, made.mark("export"))

@@ -140,11 +140,7 @@ class Objective:
         scale = np.sqrt(self.settings.silhouette * pull.weight)[:, None]
         unit = 1 / self.outline.pixel[:, None, None, None]
         normal = gather(slope * (scale[:, None] * unit), pull.residual * scale)
-        return Normal(
-            energy=self.settings.silhouette * pull.energy,
-            gradient=normal.gradient,
-            hessian=normal.hessian,
-        )
+        return replace(normal, energy=self.settings.silhouette * pull.energy)
 
 
 def gather(
@@ -174,13 +170,9 @@ def reprojection(
     unit = 1 / evidence.pixel[:, None, None]
     residual = (picture - evidence.seen.transpose(0, 2, 1)) * unit
     slope = cameras.slope(points, derivative) * unit[:, None]
-    energy, factor = robust(residual, evidence.seen_weight, settings.seen_width)
-    normal = gather(slope * factor[:, None, None], residual * factor[:, None])
-    return Normal(
-        energy=np.where(valid, energy, np.inf),
-        gradient=normal.gradient,
-        hessian=normal.hessian,
-    )
+    normal = robust(residual, slope, evidence.seen_weight, settings.seen_width)
+    # Somebody with points behind the camera is nowhere in the picture.
+    return replace(normal, energy=np.where(valid, normal.energy, np.inf))
 
 
 def metric(
@@ -201,9 +193,7 @@ def metric(
     # Vectors of unsure direction are too short in the mean, and metres are guesses: bones turn
     # limbs, but make nobody small.
     slope[:, -betas:] = 0
-    energy, factor = robust(residual, evidence.bone_weight, settings.bone_width)
-    normal = gather(slope * factor[:, None, None], residual * factor[:, None])
-    return Normal(energy=energy, gradient=normal.gradient, hessian=normal.hessian)
+    return robust(residual, slope, evidence.bone_weight, settings.bone_width)
 
 
 def lean(
@@ -255,10 +245,12 @@ def pose_prior(prior: PosePrior, skeleton: Skeleton, state: State) -> Normal:
 
 def robust(
     residual: Float[np.ndarray, "people axes points"],
+    slope: Float[np.ndarray, "people unknowns axes points"],
     weight: Float[np.ndarray, "people points"],
     width: float,
-) -> tuple[Float[np.ndarray, "people"], Float[np.ndarray, "people points"]]:
-    """Cauchy energy per person, and the factor that each residual's rows are multiplied by."""
+) -> Normal:
+    """Cauchy energy of the points' residuals, linearised (see the head of this file)."""
     squared = np.sum(residual * residual, axis=1) / width**2
-    energy = np.sum(weight * np.log1p(squared), axis=1) * width**2
-    return energy, np.sqrt(weight / (1 + squared))
+    factor = np.sqrt(weight / (1 + squared))
+    normal = gather(slope * factor[:, None, None], residual * factor[:, None])
+    return replace(normal, energy=np.sum(weight * np.log1p(squared), axis=1) * width**2)

@@ -16,6 +16,7 @@ from jaxtyping import Float, Shaped
 
 from pymafsam.errors import BadInput
 from pymafsam.files import coco, json, rle
+from pymafsam.files.atomic import writing
 from pymafsam.files.names import ByPicture
 from pymafsam.geometry.boxes import bounds, overlap
 from pymafsam.masks.checks import check, share_in
@@ -111,12 +112,16 @@ def to_json(prompt: Prompt) -> dict[str, Any]:
     return row
 
 
-def file_content(pictures: Mapping[str, Sequence[Prompt]]) -> dict[str, Any]:
-    """The json of a prompts file."""
-    return {
-        "format": FORMAT,
-        "pictures": {name: [to_json(p) for p in people] for name, people in pictures.items()},
-    }
+def write_file(
+    path: Path, pictures: Mapping[str, Sequence[Any]], note: Mapping[str, Any] | None = None
+) -> None:
+    """Write a prompts file; a picture's people as ``to_json`` gives them.
+
+    ``note``: who made it (``files.made.note``). Raises BadInput when it cannot be written.
+    """
+    made = {} if note is None else {"made": note}
+    with writing(path) as temporary:
+        json.write({"format": FORMAT, **made, "pictures": pictures}, temporary)
 
 
 def from_json(

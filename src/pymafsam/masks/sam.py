@@ -14,7 +14,13 @@ from jaxtyping import Float
 
 from pymafsam.geometry.boxes import bounds
 from pymafsam.masks.prompts import untangled
-from pymafsam.masks.tidy import NOBODY, conceded, owners, without_holes, without_specks
+from pymafsam.masks.tidy import (
+    NOBODY,
+    assign_pixels,
+    resolve_containment,
+    without_holes,
+    without_specks,
+)
 from pymafsam.masks.view import (
     CANVAS,
     LOGITS,
@@ -187,13 +193,13 @@ class SamSegmenter:
         known = [(k, one) for k, one in enumerate(readings) if one is not None]
         if not known:
             return [None] * len(readings)
-        given = conceded([one.view.to_picture(one.logits) > 0 for _, one in known])
+        given = resolve_containment([one.view.to_picture(one.logits) > 0 for _, one in known])
         # Upsampled twice: logits of a crowd on a large photograph would not fit in memory.
         fields = (
             np.where(lost, np.float32(-1), one.view.to_picture(one.logits))
             for (_, one), lost in zip(known, given, strict=True)
         )
-        owner = owners(fields, [prompts[k].box for k, _ in known])
+        owner = assign_pixels(fields, [prompts[k].box for k, _ in known])
         masks: list[Mask | None] = [None] * len(readings)
         for number, (k, one) in enumerate(known):
             inside = owner == number

@@ -50,17 +50,17 @@ def disjoint(
 ) -> list[Inside]:
     """Positive logits of each person, every pixel given to one person at most.
 
-    By ``conceded`` first, then by ``owners``.
+    By ``resolve_containment`` first, then by ``assign_pixels``.
     """
     if not logits:
         return []
-    given = conceded([field > 0 for field in logits])
+    given = resolve_containment([field > 0 for field in logits])
     fields = (np.where(lost, -1.0, field) for field, lost in zip(logits, given, strict=True))
-    owner = owners(fields, boxes)
+    owner = assign_pixels(fields, boxes)
     return [owner == k for k in range(len(logits))]
 
 
-def conceded(wanted: Sequence[Inside]) -> list[Inside]:
+def resolve_containment(wanted: Sequence[Inside]) -> list[Inside]:
     """The pixels that each person leaves to others: a mask that takes in somebody's gives them up.
 
     A box around two people easily yields both in one mask; whoever has a clearly smaller mask
@@ -77,7 +77,7 @@ def conceded(wanted: Sequence[Inside]) -> list[Inside]:
     return given
 
 
-def owners(
+def assign_pixels(
     logits: Iterable[Float[np.ndarray, "height width"]],
     boxes: Sequence[Float[np.ndarray, "4"] | None],
 ) -> Int16[np.ndarray, "height width"]:
@@ -116,7 +116,7 @@ def _distance(
     return np.hypot((columns + 0.5 - centre[0]) / half[0], (rows + 0.5 - centre[1]) / half[1])
 
 
-def alone(
+def grey_out_others(
     pixels: Pixels, masks: Sequence[Mask | None], person: int
 ) -> UInt8[np.ndarray, "rows columns 3"]:
     """The picture with everybody else's pixels greyed, as a detector of one person should see it.

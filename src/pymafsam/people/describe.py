@@ -22,10 +22,9 @@ from pymafsam.people.looks import (
     COCO,
     Look,
     agreement,
-    in_picture_axes,
+    described,
     look_at,
     upright_window,
-    whole_picture_mask,
 )
 from pymafsam.records import Person, Pixels
 
@@ -87,15 +86,8 @@ class Describer:
         look = self._look(pixels, person.box, places)
         landmarks = np.column_stack([look.points, look.strength])[:POINTS]
         keypoints = merged(places.points, landmarks, person.box)
-        return replace(
-            person,
-            keypoints=keypoints,
-            answers={"coco17": places.points, "blazepose33": landmarks},
-            world=in_picture_axes(look.reading)[:POINTS],
-            presence=look.reading.presence,
-            keypoint_score=agreement(keypoints[COCO, :2], keypoints[COCO, 2], person.box),
-            mask=whole_picture_mask(look.reading, pixels.shape[:2]),
-        )
+        answers = {"coco17": places.points, "blazepose33": landmarks}
+        return described(person, look, keypoints, answers, pixels)
 
     def _places(self, pixels: Pixels, box: Float[np.ndarray, "4"]) -> Places:
         """MoveNet's look at the box; where no clear figure stands there, also turned."""

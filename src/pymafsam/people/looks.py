@@ -1,14 +1,15 @@
 """One look of BlazePose at a window of a picture, and what it is worth."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 
 from pymafsam.geometry.affine import Square, Window, between_centres
 from pymafsam.geometry.joints import BLAZEPOSE33, mapping
-from pymafsam.people.landmarks import CIRCLE, HIPS, SIZE, Reading, Run, read
-from pymafsam.records import Inside, Pixels
+from pymafsam.people.landmarks import CIRCLE, HIPS, POINTS, SIZE, Reading, Run, read
+from pymafsam.records import Inside, Person, Pixels
 
 COCO = mapping("blazepose33", "coco17")
 SHOULDER_PAIR = [BLAZEPOSE33.index(f"{side}_shoulder") for side in ("left", "right")]
@@ -72,6 +73,28 @@ def agreement(
     slack = SLACK * float(max(box[2] - box[0], box[3] - box[1]))
     inside = ((points >= box[:2] - slack) & (points <= box[2:] + slack)).all(-1)
     return float((strength * inside).mean())
+
+
+def described(
+    person: Person,
+    look: Look,
+    keypoints: Float[np.ndarray, "33 3"],
+    answers: Mapping[str, Float[np.ndarray, "points 3"]],
+    pixels: Pixels,
+) -> Person:
+    """The person with keypoints, and with what the ``look`` says of metres, presence and mask.
+
+    ``keypoint_score`` is the mean confidence of COCO's 17, those outside the box counting nothing.
+    """
+    return replace(
+        person,
+        keypoints=keypoints,
+        answers=answers,
+        world=in_picture_axes(look.reading)[:POINTS],
+        presence=look.reading.presence,
+        keypoint_score=agreement(keypoints[COCO, :2], keypoints[COCO, 2], person.box),
+        mask=whole_picture_mask(look.reading, pixels.shape[:2]),
+    )
 
 
 def in_picture_axes(reading: Reading) -> Float[np.ndarray, "39 3"]:

@@ -13,15 +13,7 @@ import numpy as np
 from pymafsam.geometry.affine import around_box
 from pymafsam.people.fusion import calibrated
 from pymafsam.people.landmarks import POINTS, Run
-from pymafsam.people.looks import (
-    COCO,
-    Look,
-    agreement,
-    in_picture_axes,
-    look_at,
-    whole_person,
-    whole_picture_mask,
-)
+from pymafsam.people.looks import Look, described, look_at, whole_person
 from pymafsam.records import Person, Pixels
 
 BOX_MARGIN = 1.5  # side of the first window per longer side of the box
@@ -55,15 +47,7 @@ class SoloDescriber:
         best = second if second.fits > first.fits - ASTRAY else first
         answer = np.column_stack([best.points, best.strength])[:POINTS]
         keypoints = calibrated(answer, person.box)
-        return replace(
-            person,
-            keypoints=keypoints,
-            answers={"blazepose33": answer},
-            world=in_picture_axes(best.reading)[:POINTS],
-            presence=best.reading.presence,
-            keypoint_score=agreement(keypoints[COCO, :2], keypoints[COCO, 2], person.box),
-            mask=whole_picture_mask(best.reading, pixels.shape[:2]),
-        )
+        return described(person, best, keypoints, {"blazepose33": answer}, pixels)
 
     def _first(self, pixels: Pixels, person: Person) -> Look:
         """The look at the box; when it shows little, also turned: the network expects heads up."""

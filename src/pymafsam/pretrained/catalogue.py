@@ -14,8 +14,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
+from pymafsam import registry
 from pymafsam.config import cache_folder
-from pymafsam.errors import BadInput, BadUsage, MissingAsset
+from pymafsam.errors import BadInput, MissingAsset
 from pymafsam.files import atomic
 from pymafsam.files.atomic import writing
 from pymafsam.pretrained import tfjs
@@ -28,7 +29,6 @@ from pymafsam.pretrained.archives import (
     remove_leftovers,
     sha256_of,
 )
-from pymafsam.registry import closest
 
 log = logging.getLogger(__name__)
 
@@ -213,12 +213,7 @@ def networks_folder() -> Path:
 
 def find(name: str) -> Asset:
     """The asset called ``name``. Raises BadUsage for an unknown name."""
-    if name not in ASSETS:
-        raise BadUsage(
-            f'There is no network called "{name}"{closest(name, ASSETS)}\n'
-            f"  Known: {', '.join(ASSETS)}"
-        )
-    return ASSETS[name]
+    return registry.find("There is no network called", ASSETS, name)
 
 
 def is_cached(name: str) -> bool:

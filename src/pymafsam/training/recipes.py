@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
+from pymafsam import registry
 from pymafsam.data.augment import Ranges
-from pymafsam.errors import BadUsage
-from pymafsam.registry import closest
 from pymafsam.training.settings import (
     DataSettings,
     LossWeights,
@@ -82,8 +81,4 @@ RECIPES: Mapping[str, Settings] = {
 
 def find(name: str) -> Settings:
     """The recipe of that name. Raises BadUsage for an unknown one."""
-    if name not in RECIPES:
-        raise BadUsage(
-            f'There is no recipe "{name}"{closest(name, RECIPES)}\n  Known: {", ".join(RECIPES)}'
-        )
-    return RECIPES[name]
+    return registry.find("There is no recipe called", RECIPES, name)

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from pymafsam.errors import BadInput
-from pymafsam.files import json
-from pymafsam.files.atomic import writing
 from pymafsam.masks import prompts
 
 Rows = Sequence[Any]  # a picture's prompts as json values
@@ -72,5 +70,4 @@ class Book:
 
     def _write(self) -> None:
         said = {name: past[-1] for name, past in self.history.items() if past[-1] is not None}
-        with writing(self.path) as temporary:
-            json.write({"format": prompts.FORMAT, "pictures": said}, temporary)
+        prompts.write_file(self.path, said)

@@ -1,8 +1,7 @@
 """The protocols, row by row. A number without its row means nothing."""
 
-from pymafsam.errors import BadUsage
+from pymafsam import registry
 from pymafsam.evaluation.protocol import Protocol
-from pymafsam.registry import closest
 
 HERE = "pymafsam.evaluation.protocols"
 
@@ -202,9 +201,4 @@ PROTOCOLS = {row.name: row for row in ROWS}
 
 def find(name: str) -> Protocol:
     """The protocol of that name. Raises BadUsage for an unknown one."""
-    if name not in PROTOCOLS:
-        raise BadUsage(
-            f'There is no protocol called "{name}"{closest(name, PROTOCOLS)}\n'
-            f"  Known: {', '.join(PROTOCOLS)}"
-        )
-    return PROTOCOLS[name]
+    return registry.find("There is no protocol called", PROTOCOLS, name)

@@ -99,6 +99,29 @@ def pairs(answer: Answer, picture: AnnotatedPicture) -> list[tuple[Annotated, Fo
     return list(zip(people, by_likeness(answer.of(GIVEN), people), strict=True))
 
 
+def twice(run: Run, first: str, second: str) -> Iterator[tuple[int, Found, Found]]:
+    """Everybody who was reconstructed in two looks at the same picture."""
+    for index, case, answer in run.each():
+        count = len(labelled(case.truth))
+        looks = answer.asked(first, count), answer.asked(second, count)
+        for one, other in zip(*looks, strict=True):
+            if one is not None and other is not None:
+                yield index, one, other
+
+
+def same_bodies(case: Case, joints: Mapping[str, Float[np.ndarray, "24 3"]]) -> Answer:
+    """An answer for trying a measure: everybody has the ``joints`` of the look (metres)."""
+    count = len(labelled(case.truth))
+    people = {
+        look: [
+            Found(score=1.0, box=np.zeros(4), asked=number, joints={"body24": points})
+            for number in range(count)
+        ]
+        for look, points in joints.items()
+    }
+    return Answer(people=people)
+
+
 def by_likeness(found: Sequence[Found], people: Sequence[Annotated]) -> list[Found | None]:
     """For each annotated person whoever is most like them; the likest pair is made first."""
     like = np.array(

@@ -4,7 +4,7 @@ Every change is undone on the joints before they are compared; what is left is t
 nervousness.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from pymafsam.evaluation.cases import Answer, Case, Found, Look
+from pymafsam.evaluation.cases import Answer, Case, Look
 from pymafsam.evaluation.figures import Figure, figure
 from pymafsam.evaluation.metrics import mpjpe, pa_mpjpe
 from pymafsam.evaluation.protocol import Data, Run
@@ -144,7 +144,7 @@ def figures(run: Run) -> list[Figure]:
     rest: dict[str, Any] = {"unit": "mm", "better": "less"}
     for name, change in CHANGES.items():
         rows = []
-        for index, first, second in _pairs(run, name):
+        for index, first, second in coco.twice(run, PLAIN, name):
             which = shared_set([first, second])
             if which is None:
                 continue
@@ -176,29 +176,13 @@ EXPECTED = {"motion, mean": 1.0}
 
 
 def _bodies(case: Case, away: float) -> Answer:
-    count = len(coco.labelled(case.truth))
     plain = np.random.default_rng(0).normal(size=(24, 3)) + [0, 0, 5]
-    people = {}
+    bodies = {}
     for look in case.looks:
         turn = rotation(np.radians(CHANGES.get(look.name, Change()).turn))
-        joints = np.column_stack([plain[:, :2] @ turn.T, plain[:, 2]])
-        joints[-1, 2] += away if look.name != PLAIN else 0.0
-        people[look.name] = [
-            Found(score=1.0, box=np.zeros(4), asked=number, joints={"body24": joints})
-            for number in range(count)
-        ]
-    return Answer(people=people)
+        bodies[look.name] = np.column_stack([plain[:, :2] @ turn.T, plain[:, 2]])
+        bodies[look.name][-1, 2] += away if look.name != PLAIN else 0.0
+    return coco.same_bodies(case, bodies)
 
 
 shown = coco.shown
-
-
-def _pairs(run: Run, name: str) -> Iterator[tuple[int, Found, Found]]:
-    """Everybody undisturbed and disturbed."""
-    for index, case, answer in run.each():
-        count = len(coco.labelled(case.truth))
-        for first, second in zip(
-            answer.asked(PLAIN, count), answer.asked(name, count), strict=True
-        ):
-            if first is not None and second is not None:
-                yield index, first, second

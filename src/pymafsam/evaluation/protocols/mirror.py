@@ -1,6 +1,6 @@
 """A picture and its mirror image must give mirrored bodies. Without labels."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -47,7 +47,7 @@ def flipped(read: Callable[[], Frame]) -> Callable[[], Frame]:
 def figures(run: Run) -> list[Figure]:
     """Median and mean distance of joints after mirroring back, around the hips and aligned."""
     joints, people, aligned, depth = [], [], [], []
-    for index, first, second in pairs(run):
+    for index, first, second in coco.twice(run, PLAIN, MIRRORED):
         which = shared_set([first, second])
         if which is None:
             continue
@@ -68,17 +68,6 @@ def figures(run: Run) -> list[Figure]:
     ]
 
 
-def pairs(run: Run) -> Iterator[tuple[int, Found, Found]]:
-    """Everybody as reconstructed from the picture and from its mirror image."""
-    for index, case, answer in run.each():
-        count = len(coco.labelled(case.truth))
-        for first, second in zip(
-            answer.asked(PLAIN, count), answer.asked(MIRRORED, count), strict=True
-        ):
-            if first is not None and second is not None:
-                yield index, first, second
-
-
 def perfect(case: Case) -> Answer:
     """Bodies that are mirrored with their pictures."""
     return _bodies(case, 0.0)
@@ -93,18 +82,10 @@ EXPECTED = {"joint difference, mean": 1.0, "joint difference, median": 0.0}
 
 
 def _bodies(case: Case, away: float) -> Answer:
-    count = len(coco.labelled(case.truth))
     plain = np.random.default_rng(0).normal(size=(24, 3)) + [0, 0, 5]
     other = mirror.points(plain, "smpl24")
     other[-1, 1] += away
-    people = {
-        name: [
-            Found(score=1.0, box=np.zeros(4), asked=number, joints={"body24": joints})
-            for number in range(count)
-        ]
-        for name, joints in ((PLAIN, plain), (MIRRORED, other))
-    }
-    return Answer(people=people)
+    return coco.same_bodies(case, {PLAIN: plain, MIRRORED: other})
 
 
 shown = coco.shown
