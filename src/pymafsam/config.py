@@ -5,6 +5,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+# Detector scores below which nobody is kept; where all are less sure a picture counts as empty.
+MINIMUM_SCORE = 0.4
+
 
 def cache_folder() -> Path:
     """Folder for fetched networks: ``PYMAFSAM_CACHE``, else the platform's cache folder."""

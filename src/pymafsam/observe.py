@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from pymafsam.config import MINIMUM_SCORE
 from pymafsam.errors import BadInput
 from pymafsam.geometry.boxes import area, bounds
 from pymafsam.geometry.camera import picture_camera
@@ -20,7 +21,6 @@ from pymafsam.masks.prompts import check, for_person
 from pymafsam.masks.tidy import grey_out_others
 from pymafsam.people import Detector
 from pymafsam.people.corrections import corrected
-from pymafsam.people.detector import SOMEBODY
 from pymafsam.people.same import doubles
 from pymafsam.records import Frame, Mask, Observation, Person, Pixels, Prompt, Request
 
@@ -40,7 +40,7 @@ class Observer:
     detector: Detector
     segmenter: Segmenter
     focal: float | None = None
-    minimum_score: float = SOMEBODY
+    minimum_score: float = MINIMUM_SCORE
 
     def observe(self, request: Request, needs: Set[str]) -> Observation:
         """Everybody in the picture, or only who is meant; ``needs`` as an ``Estimator`` has it.

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from pymafsam.body import BodyModel
-from pymafsam.config import EstimatorOptions
+from pymafsam.config import MINIMUM_SCORE, EstimatorOptions
 from pymafsam.errors import BadUsage, MissingAsset, PymafsamError
 from pymafsam.masks import Segmenter
 from pymafsam.observe import Observer
@@ -66,7 +66,7 @@ class Reconstructor:
         batch: int = 8,
         seed: int = 0,
         focal: float | None = None,
-        minimum_score: float = 0.4,
+        minimum_score: float = MINIMUM_SCORE,
         threads: int = 0,
     ) -> "Reconstructor":
         """Look up every part by name; fetches missing networks.

@@ -1,5 +1,7 @@
 """Files appear whole or not at all."""
 
+import os
+
 import pytest
 
 from pymafsam.errors import BadInput
@@ -42,3 +44,23 @@ def test_a_folder_is_checked_without_leaving_a_trace(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput):
         check_writable(tmp_path / "file")
+
+
+def test_an_interruption_right_after_the_file_was_made_leaves_no_litter(tmp_path, monkeypatch):
+    close = os.close
+
+    def interrupted(handle):
+        close(handle)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "close", interrupted)
+    with pytest.raises(KeyboardInterrupt), writing(tmp_path / "mesh.obj"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a\0b.obj", "x" * 300 + ".obj"])
+def test_a_name_that_no_file_can_have_is_told_of(tmp_path, name):
+    with pytest.raises(BadInput, match="--out"), writing(tmp_path / name) as temporary:
+        temporary.write_text("new")
+    assert list(tmp_path.iterdir()) == []

@@ -9,6 +9,7 @@ import tyro
 
 from pymafsam.cli.bars import progress_bar
 from pymafsam.cli.inputs import Inputs, Run, read_names, recipe
+from pymafsam.config import MINIMUM_SCORE
 from pymafsam.errors import BadUsage
 from pymafsam.records import Frame, Mask, Prompt
 
@@ -57,7 +58,7 @@ class MaskSave(Inputs):
     """Which of the detector's findings become prompts."""
     detector: str = "auto"
     """Who finds people where nobody is named: auto, nanodet, blazepose."""
-    min_score: float = 0.4
+    min_score: float = MINIMUM_SCORE
     """People the detector is less sure of are passed over."""
     segmenter: str = "mobilesam"
     """mobilesam, sam:vit_h=PATH (also vit_l, vit_b), detector, none."""

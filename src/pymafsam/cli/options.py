@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from pymafsam.cli.bars import downloads_shown
+from pymafsam.config import MINIMUM_SCORE
 
 if TYPE_CHECKING:
     from pymafsam.pipeline import Reconstructor
@@ -35,7 +36,7 @@ class Flow:
     """For what is drawn at random (only the point bank is)."""
     focal: Annotated[float | None, tyro.conf.arg(metavar="PIXELS")] = None
     """Focal length in pixels. Default: EXIF's, else the picture's diagonal."""
-    min_score: float = 0.4
+    min_score: float = MINIMUM_SCORE
     """People the detector is less sure of (0 to 1) are passed over."""
 
     def load(self, threads: int = 0) -> "Reconstructor":

@@ -3,8 +3,8 @@
 import contextlib
 import os
 import re
+import secrets
 import socket
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,10 +25,14 @@ def writing(path: Path) -> Iterator[Path]:
     disk is full, the name is too long, or a folder stands at ``path``.
     """
     path = Path(path)
+    if "\0" in str(path):
+        raise BadInput(f"No file can have the name {str(path)!r}. Choose another (--out).")
     temporary = _temporary(path)
     try:
+        # Within the try, for Ctrl-C may come right after the file is there.
+        _make(temporary)
         yield temporary
-        # mkstemp's files are private; results are as readable as any other new file.
+        # Results are as readable as any other new file.
         mask = os.umask(0)
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
@@ -39,12 +43,16 @@ def writing(path: Path) -> Iterator[Path]:
             "  Choose another folder (--out), or make room in this one."
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
 
 
 def check_writable(folder: Path) -> None:
     """Make ``folder`` where missing and try to write in it; raises BadInput when that fails."""
-    _temporary(Path(folder) / "probe").unlink()
+    probe = _temporary(Path(folder) / "probe")
+    try:
+        _make(probe)
+    finally:
+        _remove(probe)
 
 
 def sweep(folder: Path) -> int:
@@ -89,14 +97,23 @@ def _host() -> str:
 
 
 def _temporary(path: Path) -> Path:
-    """A new empty file beside ``path``, hidden, with the same suffix."""
+    """The name of a file beside ``path`` that is not there: hidden, with the same suffix."""
+    return path.parent / f"{mark()}{secrets.token_hex(8)}{path.suffix}"
+
+
+def _make(temporary: Path) -> None:
+    """An empty file, readable by this user alone until it is whole."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=mark(), suffix=path.suffix)
-    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError as error:
         raise BadInput(
-            f"Nothing can be written to {path.parent} ({getattr(error, 'strerror', error)}).\n"
+            f"Nothing can be written to {temporary.parent} ({error.strerror or error}).\n"
             "  Choose another folder (--out), or make this one writable."
         ) from error
-    os.close(handle)
-    return Path(name)
+
+
+def _remove(temporary: Path) -> None:
+    """Remove it where it is still there."""
+    with contextlib.suppress(OSError):
+        temporary.unlink()

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
+from pymafsam.config import MINIMUM_SCORE
 from pymafsam.errors import MissingAsset
 from pymafsam.geometry.boxes import nms
 from pymafsam.people.describe import Describer
@@ -18,8 +19,7 @@ from pymafsam.pretrained import catalogue, networks
 from pymafsam.records import Person, Pixels
 from pymafsam.registry import Table
 
-SOMEBODY = 0.4  # who is less sure is not kept; a picture of such people counts as empty
-SOMEBODY_TURNED = 0.5  # a turned picture has to show more
+MINIMUM_SCORE_TURNED = 0.5  # a turned picture has to show more
 log = logging.getLogger(__name__)
 
 
@@ -70,10 +70,10 @@ class TwoSteps:
         their hands: finders were trained on people with their heads up.
         """
         found = self.finder(pixels)
-        if any(person.score >= SOMEBODY for person in found):
+        if any(person.score >= MINIMUM_SCORE for person in found):
             return found
         turned = [person for quarters in (1, 2, 3) for person in self._turned(pixels, quarters)]
-        sure = [person for person in turned if person.score >= SOMEBODY_TURNED]
+        sure = [person for person in turned if person.score >= MINIMUM_SCORE_TURNED]
         if not sure:
             return found
         boxes = np.array([person.box for person in sure], np.float64)
