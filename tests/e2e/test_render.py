@@ -36,6 +36,10 @@ def test_a_saved_photograph_is_drawn_from_every_side(run, tmp_path):
     with Image.open(out / "kite_turntable.gif") as turning:
         assert turning.n_frames > 10
         assert max(turning.size) == 360
+    camera = ("--camera", "azimuth=60,elevation=10", "--material", "clay", "--width", "100")
+    assert run("render", results, *camera, "--height", "80", "--out", out / "placed")[0] == 0
+    with Image.open(out / "placed" / "kite_cutout.png") as cut:
+        assert (cut.size, cut.mode) == ((100, 80), "RGBA")
     film = list(video.frames(out / "kite_turntable.mp4", "kite", pytest.fail))
     assert len(film) == 8
     again = ("render", results, "--views", "turntable", "--out", out, "--height", "96")
@@ -50,3 +54,17 @@ def test_what_is_missing_is_said(run, tmp_path):
     code, _, error = run("render", tmp_path, "--out", tmp_path / "out", "--views", "behind")
     assert code == 2
     assert "behind" in error
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--camera", "azimuth=4", "--views", "overlay"), "overlay has a camera of its own"),
+        (("--camera", "azimut=4"), 'did you mean "azimuth"'),
+        (("--height", "9000"), "16 to 8192"),
+    ],
+)
+def test_what_does_not_go_together_is_said_before_anything_is_drawn(run, tmp_path, words, told):
+    code, said, error = run("render", tmp_path, "--out", tmp_path / "out", *words)
+    assert code == 2
+    assert told in said + error

@@ -6,9 +6,9 @@ import numpy as np
 from jaxtyping import Float32, Integer, UInt8
 
 from pymafsam.records import Body, Camera, Inside, Pixels, Scene
+from pymafsam.render.materials import COLOURS, Material
 from pymafsam.render.paint import NEAR, on_screen, paint, surfaces, window_of
 from pymafsam.render.raster import rasterise
-from pymafsam.render.shade import Studio, colour_of
 
 OPACITY = 0.85
 
@@ -19,9 +19,9 @@ def overlay(
     *,
     opacity: float = OPACITY,
     samples: int = 3,
-    studio: Studio | None = None,
+    material: Material = COLOURS,
 ) -> Pixels:
-    """The photograph with everybody's body over it, each in a colour of their own.
+    """The photograph with everybody's body over it, each in a colour of their own (``material``).
 
     Whoever is nearer hides whoever is behind. Somebody tracked through a video keeps their
     colour. ``opacity`` 0..1; ``samples`` per pixel side smooth the edges. The photograph itself
@@ -30,17 +30,14 @@ def overlay(
     out = pixels.copy()
     if scene.bodies:
         shapes = [body.mesh.vertices + body.translation for body in scene.bodies]
-        everybody = surfaces(shapes, scene.faces, scene.camera, colours_of(scene.bodies))
-        paint(out, everybody, opacity, samples, studio or Studio())
+        everybody = surfaces(shapes, scene.faces, scene.camera, material.colours(scene.bodies))
+        paint(out, everybody, opacity, samples, material.studio)
     return out
 
 
 def colours_of(bodies: Sequence[Body]) -> list[Float32[np.ndarray, "3"]]:
-    """Linear colours: by track where there is one, else by place in the row."""
-    numbers = [
-        k if body.person.track is None else body.person.track for k, body in enumerate(bodies)
-    ]
-    return [colour_of(number) for number in numbers]
+    """The linear colours that overlays have: by track where there is one, else by place."""
+    return COLOURS.colours(bodies)
 
 
 def silhouettes(scene: Scene) -> list[Inside]:

@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
 from pymafsam.records import Camera, Pixels, Scene
-from pymafsam.render.draw import colours_of
+from pymafsam.render.bands import bands
+from pymafsam.render.materials import COLOURS, Material
 from pymafsam.render.paint import on_screen, paint, surfaces
-from pymafsam.render.shade import Studio, to_srgb
+from pymafsam.render.shade import to_srgb
 
 BACK = (0.86, 0.87, 0.89)  # linear light at the top of the wall
 FLOOR = (0.62, 0.62, 0.63)
 LONGEST = 1280  # pixels
+ABOVE = -1.0  # a horizon out of the picture: floor alone is seen
 # Seen from this many times the people's extent away: little perspective, but some.
 DISTANCE = 3.5
 MARGIN = 0.09  # of the framed extent, on each side
@@ -26,7 +28,8 @@ def side_view(
     size: tuple[int, int] | None = None,
     within: Bounds | None = None,
     samples: int = 3,
-    studio: Studio | None = None,
+    material: Material = COLOURS,
+    standing: bool = True,
 ) -> Pixels:
     """Everybody turned by 90 degrees about the vertical axis, seen from the picture's right.
 
@@ -35,7 +38,8 @@ def side_view(
     exceeds ``GAP`` metres; beyond it grows with the logarithm. ``size`` (width, height) in pixels;
     without it as high as the photograph, at most 1280, and as wide as the people need. ``within``:
     the space that is shown, in the photograph's camera axes, so that the frames of a film are all
-    seen from one place, in true depth.
+    seen from one place, in true depth. ``standing``: on a floor before a wall; else before a plain
+    ground.
     """
     if not scene.bodies and within is None:
         return _stage(size or _stage_size(scene.camera, 1.0))
@@ -47,11 +51,13 @@ def side_view(
     camera, shift = _framing(low, high, size)
     moved = [shape + shift for shape in turned]
     floor = moved if within is None else [np.stack([low, high]) + shift]
-    out = _stage(size, _shadows(moved, camera, size), _horizon(floor, camera))
+    out = _stage(size, horizon=ABOVE)
+    if standing:
+        out = _stage(size, _shadows(moved, camera, size), _horizon(floor, camera))
     if not moved:
         return out
-    people = surfaces(moved, scene.faces, camera, colours_of(scene.bodies))
-    paint(out, people, 1.0, samples, studio or Studio())
+    people = surfaces(moved, scene.faces, camera, material.colours(scene.bodies))
+    paint(out, people, 1.0, samples, material.studio)
     return out
 
 
@@ -120,22 +126,32 @@ def _stage(
 ) -> Pixels:
     """A wall that runs softly into the floor, with shadows 0..1 on it."""
     width, height = size
-    down = ((np.arange(height) + 0.5) / height)[:, None, None]
+    out = np.empty((height, width, 3), np.uint8)
     across = ((np.arange(width) + 0.5) / width - 0.5)[None, :, None]
-    bend = 1 / (1 + np.exp(-(down - horizon) * 22))
-    light = (1 - bend) * np.array(BACK) + bend * np.array(FLOOR)
-    light = light * (1 - 0.22 * (across**2 * 2 + (down - 0.45) ** 2))
-    if shadow is not None:
-        light = light * (1 - shadow[..., None])
-    return to_srgb(light)
+    for rows in bands(height):  # a large picture's light need not be there all at once
+        down = ((np.arange(height)[rows] + 0.5) / height)[:, None, None]
+        bend = 1 / (1 + np.exp(-(down - horizon) * 22))
+        light = (1 - bend) * np.array(BACK) + bend * np.array(FLOOR)
+        light = light * (1 - 0.22 * (across**2 * 2 + (down - 0.45) ** 2))
+        if shadow is not None:
+            light = light * (1 - shadow[rows, :, None])
+        out[rows] = to_srgb(light)
+    return out
 
 
 def _shadows(
     shapes: Sequence[Float[np.ndarray, "vertices 3"]], camera: Camera, size: tuple[int, int]
-) -> Float[np.ndarray, "height width"]:
+) -> Float32[np.ndarray, "height width"]:
     """Soft spots on the floor where each body comes near its own lowest point."""
     import cv2
 
+    if max(size) > LONGEST:  # soft shadows need no more, and their blur grows with the cube
+        share = LONGEST / max(size)
+        coarse = (max(round(size[0] * share), 1), max(round(size[1] * share), 1))
+        zoom = np.array(coarse) / size
+        x, y = (zoom * camera.centre).tolist()
+        smaller = Camera(focal=camera.focal * zoom[1], centre=(x, y), size=coarse)
+        return cv2.resize(_shadows(shapes, smaller, coarse), size, interpolation=cv2.INTER_LINEAR)
     width, height = size
     dark = np.zeros((height, width), np.float32)
     for shape in shapes:

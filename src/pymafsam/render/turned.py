@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from pymafsam.geometry import rotation
 from pymafsam.records import Mesh, Pixels, Scene
+from pymafsam.render.materials import COLOURS, Material
 from pymafsam.render.side import side_view
 
 SIDE = np.pi / 2  # what ``side_view`` turns by itself
@@ -40,18 +41,25 @@ def about_vertical(angle: float) -> Float[np.ndarray, "3 3"]:
     return rotation.from_axis_angle(np.array([0.0, angle, 0.0]))
 
 
-def front_view(scene: Scene, size: tuple[int, int] | None = None) -> Pixels:
+def front_view(
+    scene: Scene, size: tuple[int, int] | None = None, material: Material = COLOURS
+) -> Pixels:
     """Everybody as the camera saw them, on the plain stage of ``side_view``."""
-    return side_view(turned(scene, about_vertical(-SIDE)), size=size)
+    return side_view(turned(scene, about_vertical(-SIDE)), size=size, material=material)
 
 
-def top_view(scene: Scene, size: tuple[int, int] | None = None) -> Pixels:
+def top_view(
+    scene: Scene, size: tuple[int, int] | None = None, material: Material = COLOURS
+) -> Pixels:
     """Everybody seen from above, the photographer below."""
     down = rotation.from_axis_angle(np.array([np.pi / 2, 0.0, 0.0]))
-    return side_view(turned(scene, about_vertical(-SIDE) @ down), size=size)
+    above = turned(scene, about_vertical(-SIDE) @ down)
+    return side_view(above, size=size, material=material, standing=False)
 
 
-def turntable(scene: Scene, frames: int, size: tuple[int, int]) -> Iterator[Pixels]:
+def turntable(
+    scene: Scene, frames: int, size: tuple[int, int], material: Material = COLOURS
+) -> Iterator[Pixels]:
     """Once around everybody, beginning where the camera stood; all in one framing."""
     centre = middle(scene)
     every = np.concatenate([body.mesh.vertices + body.translation for body in scene.bodies])
@@ -60,4 +68,5 @@ def turntable(scene: Scene, frames: int, size: tuple[int, int]) -> Iterator[Pixe
     room = np.array([across, float(reach[1]), across])
     for k in range(frames):
         turn = about_vertical(-SIDE + 2 * np.pi * k / frames)
-        yield side_view(turned(scene, turn), size=size, within=(centre - room, centre + room))
+        within = (centre - room, centre + room)
+        yield side_view(turned(scene, turn), size=size, within=within, material=material)
