@@ -119,7 +119,9 @@ def test_clay_is_everybodys_and_dull_and_skins_differ():
     drawn = {name: overlay(black, scene, opacity=1.0, material=MATERIALS[name])
              for name in MATERIALS}  # fmt: skip
     tones = {
-        name: [np.median(half[half.any(axis=2)], axis=0) for half in np.array_split(view, 2, axis=1)]
+        name: [
+            np.median(half[half.any(axis=2)], axis=0) for half in np.array_split(view, 2, axis=1)
+        ]
         for name, view in drawn.items()
     }
     assert np.ptp(tones["clay"][0]) < 25  # grey
