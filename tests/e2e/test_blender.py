@@ -63,9 +63,7 @@ def seen_in_blender(blender, file, out, seconds):
 
 
 def converted(clip, name, folder):
-    (file,) = conversions.convert(
-        conversions.Saved(scene=clip, model=MODEL), name, folder, "clip"
-    )
+    (file,) = conversions.convert(conversions.Saved(scene=clip, model=MODEL), name, folder, "clip")
     return file
 
 
