@@ -3,8 +3,8 @@
     python blender_reads.py in.glb out.npz 0,0.04,0.08
     python blender_reads.py in.bvh out.npz 0,0.04,0.08
 
-Of a glb an array (times, vertices, 3) per mesh, posed; of a bvh (times, 3) per joint. Blender's axes
-(z up). A name that ends in .fbx in place of out.npz: the glb is converted, and read again.
+Of a glb an array (times, vertices, 3) per mesh, posed; of a bvh (times, 3) per joint. Blender's
+axes (z up). A name that ends in .fbx in place of out.npz: the glb is converted, and read again.
 """
 
 import sys

@@ -15,10 +15,12 @@ import pytest
 
 from pymafsam import body
 from pymafsam.masks.prompts import read_file
+from pymafsam.records import Prompt
 from pymafsam.viewer import exhibits, server, takeaway
 from pymafsam.viewer.book import Book
 from pymafsam.viewer.desk import Desk
 from pymafsam.viewer.gallery import Gallery
+from pymafsam.viewer.notebook import show
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "unit"))
 from exhibited import SIZE, scene_of, write_clip, write_results
@@ -250,6 +252,18 @@ def test_the_page_as_one_file_shows_the_same_without_a_server(gallery, opened, t
     blue = colour_at(page, *CHEST)
     assert blue[2] > blue[1] + 10
     assert not page.locator("#correct").is_visible()
+
+
+def test_a_browser_that_draws_nothing_in_space_shows_the_picture(browser, tmp_path):
+    scene = scene_of(MODEL, [Prompt(box=np.array([10.0, 5, 70, 115]))])
+    path = show(scene).save(tmp_path / "page.html")
+    page = browser.new_page(viewport={"width": 560, "height": 340})
+    page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
+    page.goto(path.as_uri())
+    assert "WebGL is missing" in page.locator("#note").inner_text()
+    assert page.locator("#still").is_visible()
+    assert page.locator("#still").evaluate("it => it.naturalHeight") == 480
+    page.close()
 
 
 def test_screenshots_and_files_can_be_taken_away(address, opened):

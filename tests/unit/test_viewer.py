@@ -19,6 +19,7 @@ from pymafsam.viewer import documents, exhibits, page, server, takeaway
 from pymafsam.viewer.book import Book, Outdated
 from pymafsam.viewer.desk import Desk
 from pymafsam.viewer.gallery import Gallery
+from pymafsam.viewer.notebook import show
 from pymafsam.viewer.remembering import Remembered
 
 MODEL = body.load("anny24")
@@ -241,6 +242,19 @@ def test_the_page_as_one_file_holds_everything(folder, tmp_path):
     assert "one_rig.glb" in content["files"][2]
     assert 'src="' not in text.split("<script>")[0]
     assert "<!-- head -->" not in text
+
+
+def test_where_no_page_can_be_a_scene_is_shown_as_a_picture(tmp_path):
+    from PIL import Image
+
+    shown = show(scene_of(MODEL, [Prompt(box=np.array(BOX))]))
+    assert 'id="still" alt="" hidden src="data:image/jpeg' in shown.text
+    assert shown._repr_jpeg_()[:2] == b"\xff\xd8"
+    assert "srcdoc" in shown._repr_html_()
+    for name in ("a.png", "a.jpg"):
+        with Image.open(shown.save(tmp_path / name)) as picture:
+            assert picture.size == (shown.picture.shape[1], 480)
+    assert shown.save(tmp_path / "a.html").read_text(encoding="utf-8") == shown.text
 
 
 def test_a_prompts_file_of_another_kind_is_not_written_over(tmp_path):

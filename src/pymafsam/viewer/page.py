@@ -24,11 +24,14 @@ def served(catalogue: Mapping[str, Any]) -> str:
 
 
 def standalone(
-    documents: Sequence[Mapping[str, Any]], downloads: Sequence[Mapping[str, str]]
+    documents: Sequence[Mapping[str, Any]],
+    downloads: Sequence[Mapping[str, str]],
+    still: str = "",
 ) -> str:
     """The page as one file with everything in it.
 
-    ``downloads``: of every document, the files to take away (name -> data address).
+    ``downloads``: of every document, the files to take away (name -> data address). ``still``: the
+    address of a picture for browsers that run no scripts or draw nothing in space.
     """
     style = f"<style>{static(STATIC[0])}</style>"
     scripts = "".join(f"<script>{static(name)}</script>" for name in STATIC[1:])
@@ -42,15 +45,16 @@ def standalone(
         "files": list(downloads),
     }
     # The scripts stand at the end: what they read must be there.
-    return _filled(style, content, after=scripts)
+    return _filled(style, content, after=scripts, still=still)
 
 
-def _filled(head: str, content: Mapping[str, Any], after: str = "") -> str:
+def _filled(head: str, content: Mapping[str, Any], after: str = "", still: str = "") -> str:
     # No text in the data may end the element that it stands in.
     data = json.dumps(content, allow_nan=False).replace("<", "\\u003c")
     return (
         static("index.html")
         .replace("<!-- head -->", head)
+        .replace(" {{still}}", f' src="{still}"' if still else "")
         .replace("<!-- scripts -->", after)
         .replace("{{content}}", data)
     )

@@ -30,7 +30,15 @@
 
   // ---- space ------------------------------------------------------------------------------
   const canvas = find("space");
-  const renderer = new THREE.WebGLRenderer({ canvas, antialias: true, preserveDrawingBuffer: true });
+  let renderer;
+  try {
+    renderer = new THREE.WebGLRenderer({ canvas, antialias: true, preserveDrawingBuffer: true });
+  } catch (error) {
+    tell("This browser draws nothing in space: WebGL is missing or switched off. "
+      + "Try another one; `pymafsam render` makes pictures without.", true);
+    find("still").hidden = false;
+    return;
+  }
   const space = new THREE.Scene();
   space.background = new THREE.Color("#1d1f23");
   space.add(new THREE.HemisphereLight(0xffffff, 0x777788, 1.6));
