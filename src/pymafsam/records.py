@@ -50,7 +50,7 @@ class Person:
     keypoints: Float[np.ndarray, "keypoints 3"] | None = None
     world: Float[np.ndarray, "keypoints 3"] | None = None
     layout: str = "blazepose33"
-    answers: Mapping[str, Float[np.ndarray, "points 3"]] = field(default_factory=dict)
+    answers: Mapping[str, Float[np.ndarray, "_ 3"]] = field(default_factory=dict)
     presence: float | None = None  # keypoint network: is there a whole person in the crop
     keypoint_score: float | None = None
     mask: Inside | None = None
@@ -184,8 +184,8 @@ class Body:
     translation: Float[np.ndarray, "3"]
     score: float
     mask: Mask | None = None
-    keypoints_2d: Mapping[str, Float[np.ndarray, "points 3"]] = field(default_factory=dict)
-    joints_3d: Mapping[str, Float[np.ndarray, "points 3"]] = field(default_factory=dict)
+    keypoints_2d: Mapping[str, Float[np.ndarray, "_ 3"]] = field(default_factory=dict)
+    joints_3d: Mapping[str, Float[np.ndarray, "_ 3"]] = field(default_factory=dict)
     weak_camera: "WeakCamera | None" = None
 
 

@@ -180,6 +180,16 @@ def test_wrong_words_are_told(run, photo, words, code, told):
     assert told in out + err
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_a_link_that_leads_to_itself_is_told(run, photo):
+    loop = photo.parent / "loop.json"
+    loop.symlink_to(loop.name)
+    for words in (["--boxes", loop], ["--prompts", loop], ["--masks", loop]):
+        code, _, err = run("reconstruct", photo, *words, "--out", photo.parent / "o")
+        assert code == 1
+        assert "unexpected" not in err
+
+
 def command(*words):
     return [sys.executable, "-m", "pymafsam.cli", *words]
 

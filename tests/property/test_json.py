@@ -57,3 +57,13 @@ def test_a_pipe_is_no_document(tmp_path):
     os.mkfifo(tmp_path / "a.json")
     with pytest.raises(BadInput, match="pipe"):
         documents.read(tmp_path / "a.json")
+
+
+def test_of_a_long_value_only_the_beginning_is_written_for_a_message(monkeypatch):
+    class Long(list):
+        def __iter__(self):
+            yield from range(40)
+            pytest.fail("nobody will see it")
+
+    assert documents.shown(Long([0])).startswith("[0, 1, 2")
+    assert documents.shown({"a": [None, "b"]}) == '{"a": [null, "b"]}'

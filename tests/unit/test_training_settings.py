@@ -1,5 +1,6 @@
 """What can be chosen: names, files, recipes; what a step takes and how fast it learns."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from pymafsam.cli import main
 from pymafsam.errors import BadInput, BadUsage
-from pymafsam.training import recipes
+from pymafsam.training import bounds, recipes
 from pymafsam.training.schedule import rate
 from pymafsam.training.settings import OptimiserSettings, Settings, dump, load
 
@@ -65,8 +66,28 @@ def test_a_file_that_is_no_table_is_refused(text):
 def test_settings_that_cannot_be_are_refused_before_anything_is_loaded():
     with pytest.raises(BadUsage, match="nothing to train on"):
         Settings().check()
-    with pytest.raises(BadUsage, match=r"--batch, --network.dropout"):
+    with pytest.raises(BadUsage, match=r"--network.dropout, --batch"):
         replace(Settings(), batch=0, network=replace(Settings().network, dropout=1.5)).check()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "seed: -1", "threads: 99999999999", "network: {hidden: 100000000}", "steps: 0",
+        "network: {widths: [0]}", "network: {widths: []}", "optimiser: {rate: .inf}",
+        "optimiser: {rate: .nan}", "losses: {mask: -1}", "losses: {mask: .nan}",
+        "data: {augment: {scale: 1}}", "data: {limit: 0}", "minutes: .nan", "log_every: 0",
+    ],
+)  # fmt: skip
+def test_numbers_out_of_range_are_refused_by_name(text):
+    chosen = load(text, recipes.find("smoke"), "run.yaml")
+    with pytest.raises(BadUsage, match=re.findall(r"[a-z]+", text)[0]):
+        chosen.check()
+
+
+@pytest.mark.parametrize("name", recipes.RECIPES)
+def test_the_numbers_of_every_recipe_are_within_their_range(name):
+    bounds.check(recipes.find(name))
 
 
 def test_mistakes_on_the_command_line_are_said_in_a_paragraph(capsys, tmp_path):

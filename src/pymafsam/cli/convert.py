@@ -53,7 +53,7 @@ class Convert:
 
     def run(self) -> int:
         out = self.out or self.file.with_suffix(self._suffix())
-        if out.resolve() == self.file.resolve():
+        if made.real(out) == made.real(self.file):
             raise BadUsage(f"{out} would be written over itself; give another --out.")
         made.Outputs(maker=MAKER).claim([out], self.file.name)
         if self.file.suffix.lower() in BODY_SUFFIXES:

@@ -77,7 +77,7 @@ class Fit:
             raise BadUsage(f"--out: a table is a .npz file, not {self.out.name}.")
         make = registry.find("--method: there is no", METHODS, self.method)
         check_writable(self.out.parent)
-        outputs = made.Outputs(maker=MAKER, inputs=frozenset([self.table.resolve()]))
+        outputs = made.Outputs(maker=MAKER, inputs=frozenset([made.real(self.table)]))
         outputs.claim([self.out.with_suffix(end) for end in (".npz", ".json", ".png")], MAKER)
         whole = rows.read(self.table)
         table = whole.take(np.arange(len(whole))[: self.limit])

@@ -103,7 +103,7 @@ class Run:
 
     def __post_init__(self):
         files = [*(source.path for source in self.sources), *(p for p in self.inputs if p)]
-        inputs = frozenset(path.resolve() for path in files)
+        inputs = frozenset(made.real(path) for path in files)
         self.outputs = made.Outputs(maker=self.maker, inputs=inputs)
         stems = result_stems(self.names)
         self.stems = dict(zip(self.names, stems, strict=True))

@@ -160,7 +160,7 @@ class MaskFiles:
         if not self.prompts or "json" not in self.forms:
             return
         path = self.run.options.out / PROMPTS
-        if path.resolve() in self.run.outputs.inputs:
+        if made.real(path) in self.run.outputs.inputs:
             print(f"{path} was read in this run and is left as it is.")
             return
         with self.run.attempt(PROMPTS):

@@ -48,7 +48,7 @@ class Prepare:
         unwanted = prepare.names_in(self.without) if self.without else frozenset[str]()
         prepared = prepare.PREPARERS.load(self.dataset)
         summary = self.out.with_suffix(".json")
-        inputs = [path.resolve() for path in (self.raw, self.without) if path is not None]
+        inputs = [made.real(path) for path in (self.raw, self.without) if path is not None]
         outputs = made.Outputs(maker=MAKER, inputs=frozenset(inputs))
         outputs.claim([self.out, summary], self.dataset)
         table = prepare.without(prepared(self.raw, self.part), unwanted)

@@ -9,9 +9,11 @@ import tyro
 
 from pymafsam.cli.bars import downloads_shown, progress_bar
 from pymafsam.errors import BadInput, MissingAsset
+from pymafsam.files.limits import check_file
 from pymafsam.training import recipes, run_folder
 from pymafsam.training.settings import Settings, load
 
+MOST = 1 << 20  # bytes of a file of settings
 TOLD = ("losses/total", "validation/pck@0.1", "validation/pa_mpjpe", "pictures_per_second")
 
 
@@ -57,6 +59,7 @@ class Train:
             path = Path(file)
             if not path.is_file():
                 raise BadInput(f"There is no file of settings {path}.")
+            check_file(path, MOST)
             chosen = load(path.read_text(encoding="utf-8", errors="replace"), chosen, file)
         return cls(recipe=name, out=Path("runs") / name, settings=chosen)
 

@@ -136,8 +136,12 @@ class Field:
 
 def shown(value: object) -> str:
     """A value as json, cut short: for messages."""
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    text = ""
+    for piece in json.JSONEncoder(default=str).iterencode(value):
+        text += piece
+        if len(text) > 60:  # whatever comes, and however much it is, nobody will see it
+            return f"{text[:57]}..."
+    return text
 
 
 def lines(value: object, indent: str = "") -> str:

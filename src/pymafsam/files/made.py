@@ -13,6 +13,7 @@ of what the result was made of and how. With the mark
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -74,6 +75,11 @@ def read(path: Path) -> Mark | None:
     return read(path.with_suffix(".json")) if path.suffix == ".npy" and near else None
 
 
+def real(path: Path) -> Path:
+    """Where a path leads, through all links; a link that leads to itself stays itself."""
+    return Path(os.path.realpath(path))
+
+
 def origin(source: Path, options: Mapping[str, str]) -> Origin:
     """What a result is made of: the file as it is now, and the options that matter."""
     state = source.stat()
@@ -117,7 +123,7 @@ class Outputs:
                 return ""
             if path.is_dir():
                 return "it is a folder."
-            if path.resolve() in self.inputs:
+            if real(path) in self.inputs:
                 return "it is one of the inputs."
         except OSError as error:  # a name that is too long, a folder that may not be read
             return f"it cannot be written ({error.strerror})."

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from pymafsam.data.augment import Ranges
 from pymafsam.errors import BadInput, BadUsage
 from pymafsam.registry import closest
+from pymafsam.training import bounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,20 +175,9 @@ class Settings:
 
     def check(self) -> None:
         """Raises BadUsage for what cannot be."""
-        wrong = {
-            "--batch": self.batch < 1,
-            "--steps": self.steps < 1,
-            "--optimiser.rate": self.optimiser.rate <= 0,
-            "--optimiser.average": not 0 <= self.optimiser.average < 1,
-            "--network.dropout": not 0 <= self.network.dropout < 1,
-            "--data.synthetic": not 0 <= self.data.synthetic <= 1,
-            "--log-every and the like": min(
-                self.log_every, self.pictures_every, self.validate_every, self.save_every
-            )
-            < 1,
-        }
-        if bad := [name for name, found in wrong.items() if found]:
-            raise BadUsage(f"These are out of range: {', '.join(bad)}.")
+        bounds.check(self)
+        if not self.network.widths:
+            raise BadUsage("--network.widths needs at least one number.")
         data = self.data
         if len(data.images) != len(data.rows) or len(data.masks) > len(data.rows):
             raise BadUsage(
