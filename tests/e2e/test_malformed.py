@@ -170,7 +170,7 @@ def test_saved_masks_that_were_damaged_are_told(run, photo):
         (
             ["mask", "show", "m", "--pictures", "p", "--sheet", "s.jpg", "--across", "0"],
             2,
-            "or more",
+            "must be 1 to 1000",
         ),
     ],
 )

@@ -34,6 +34,26 @@ def test_wrong_use_is_explained(run, photograph, tmp_path, monkeypatch, words, c
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        ("mask show m --pictures p --out o --first 0", "--first must be at least 1; 0 was"),
+        ("mask show m --pictures p --out o --side 9999999999", "--side must be 1 to 4096"),
+        ("mask points m --out o.npy --first -1", "--first must be at least 1"),
+        ("batch a.jpg --out o --gpus nan", "--gpus must be at least 0; nan"),
+        ("batch a.jpg --out o --threads 99999999999", "--threads must be 1 to 4096"),
+        ("fit t.npz --images . --out o.npz --rate inf", "--rate must be at least 0; inf"),
+        ("fit t.npz --images . --out o.npz --limit 0", "--limit must be at least 1"),
+        ("evaluate coco --images . --annotations a.json --out o --draws 0", "--draws must be"),
+        ("evaluate views --images . --calibration c --out o --every 0", "--every must be"),
+    ],
+)
+def test_numbers_out_of_range_are_refused_by_name(run, tmp_path, monkeypatch, words, option):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(*words.split())
+    assert (code, option in err) == (2, True), err
+
+
 @pytest.mark.parametrize("verb", [[], ["reconstruct"], ["evaluate", "coco"], ["mask", "save"]])
 def test_help_is_printed(run, verb):
     code, out, _ = run(*verb, "--help")

@@ -83,6 +83,18 @@ def test_nothing_that_is_not_ours_is_written_over(scene, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["x_overlay.jpg"], "and nothing by halves"
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_links_to_nowhere_and_pipes_are_left_as_they_are(tmp_path):
+    outputs = made.Outputs(maker="reconstruct")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "gone").symlink_to("elsewhere")
+    os.mkfifo(tmp_path / "pipe")
+    for name, why in (("loop", "nowhere"), ("gone", "nowhere"), ("pipe", "a pipe")):
+        assert made.read(tmp_path / name) is None
+        with pytest.raises(BadInput, match=why):
+            outputs.claim([tmp_path / name], "a.jpg")
+
+
 def test_a_run_keeps_off_its_inputs_and_other_pictures_results(scene, tmp_path):
     mine = export.save(scene, tmp_path, ["json"], stem="a")["json"]
     outputs = made.Outputs(maker="reconstruct", inputs=frozenset({mine.resolve()}))

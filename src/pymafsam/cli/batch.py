@@ -11,7 +11,7 @@ import tyro
 
 from pymafsam.cli.bars import is_terminal, progress_bar
 from pymafsam.cli.inputs import read_names, recipe, report_failures
-from pymafsam.cli.options import Flow
+from pymafsam.cli.options import MOST_THREADS, Flow, check_range
 from pymafsam.errors import BadUsage
 
 if TYPE_CHECKING:
@@ -80,10 +80,10 @@ class Batch(Flow):
 
     def checked(self) -> tuple[int, int]:
         """The part, counted from 0, and how many there are. Raises BadUsage."""
-        least = {"--shard": (self.shard, 1), "--workers": (self.workers, 0)}
-        for name, (value, low) in {**least, "--threads": (self.threads, 1)}.items():
-            if value < low:
-                raise BadUsage(f"{name} must be at least {low}; {value} was given.")
+        check_range("--shard", self.shard, 1)
+        check_range("--workers", self.workers, 0)
+        check_range("--threads", self.threads, 1, MOST_THREADS)
+        check_range("--gpus", self.gpus, 0)
         found = re.fullmatch(r"(\d+)/(\d+)", self.part)
         if not found or not 1 <= int(found[1]) <= int(found[2]):
             raise BadUsage(f"--part is a number of jobs such as 3/20, not {self.part}.")

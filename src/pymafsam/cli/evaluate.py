@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import tyro
 
 from pymafsam.cli.evaluation import Evaluation, OfPictures, number
-from pymafsam.errors import BadUsage
+from pymafsam.cli.options import check_range
 
 if TYPE_CHECKING:
     from pymafsam.evaluation.checks import Check
@@ -293,8 +293,7 @@ class Compare:
 
         from pymafsam.evaluation import scores
 
-        if self.draws < 1:
-            raise BadUsage(f"--draws must be at least 1; {self.draws} was given.")
+        check_range("--draws", self.draws, 1)
         table = Table(title=escape(f"{self.first} less {self.second}"))
         columns = "figure whose first second difference interval chance significant".split()
         for name in columns:

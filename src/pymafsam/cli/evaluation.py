@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import tyro
 
 from pymafsam.cli.bars import progress_bar
-from pymafsam.cli.options import Flow
+from pymafsam.cli.options import Flow, check_range
 from pymafsam.errors import BadInput, BadUsage
 from pymafsam.files import made
 from pymafsam.files.atomic import check_writable, writing
@@ -59,8 +59,9 @@ class Evaluation(Flow):
         from pymafsam.evaluation import checks, protocols, scores
         from pymafsam.evaluation.shares import Share
 
-        if self.draws < 1:
-            raise BadUsage(f"--draws must be at least 1; {self.draws} was given.")
+        check_range("--draws", self.draws, 1)
+        check_range("--limit", self.limit, 1)
+        check_range("--every", getattr(self, "every", None), 1)  # not every benchmark has it
         protocol, data, share = protocols.find(self.protocol), self.data(), Share.of_environment()
         self.claim()
         cases = protocol.read(data)

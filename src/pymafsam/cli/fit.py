@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from pymafsam import registry
+from pymafsam.cli.options import check_range
 from pymafsam.errors import BadUsage, MissingAsset
 from pymafsam.files import made, pictures
 
@@ -64,6 +65,14 @@ class Fit:
     photographs: bool = True
     """Whether the contact sheet shows the photographs, or bodies on grey only."""
 
+    def check(self) -> None:
+        """Raises BadUsage for numbers that cannot be."""
+        check_range("--steps", self.steps, 1)
+        check_range("--joints", self.joints, 0)
+        check_range("--limit", self.limit, 1)
+        for name in ("rate", "error", "energy"):
+            check_range(f"--{name}", getattr(self, name), 0)
+
     def run(self) -> int:
         import numpy as np
 
@@ -75,6 +84,7 @@ class Fit:
 
         if self.out.suffix != ".npz":
             raise BadUsage(f"--out: a table is a .npz file, not {self.out.name}.")
+        self.check()
         make = registry.find("--method: there is no", METHODS, self.method)
         check_writable(self.out.parent)
         outputs = made.Outputs(maker=MAKER, inputs=frozenset([made.real(self.table)]))

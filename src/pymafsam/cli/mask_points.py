@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 
 from pymafsam import registry
 from pymafsam.cli.inputs import report_failures
+from pymafsam.cli.options import check_range
 from pymafsam.errors import BadInput, BadUsage, PymafsamError
 
 FORMAT = "pymafsam-points/1"
@@ -45,6 +46,7 @@ class MaskPoints:
     def run(self) -> int:
         from pymafsam.files import made
 
+        check_range("--first", self.first, 1)
         choose = registry.find("--policy: there is no", POLICIES, self.policy)
         if self.out.suffix != ".npy":
             raise BadUsage(f"--out: a bank is a .npy file, not {self.out.name}.")

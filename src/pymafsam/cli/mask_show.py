@@ -9,6 +9,7 @@ import tyro
 from jaxtyping import Float
 
 from pymafsam.cli.inputs import report_failures
+from pymafsam.cli.options import check_range
 from pymafsam.errors import BadInput, BadUsage, PymafsamError
 from pymafsam.records import Frame, Inside, Pixels
 
@@ -55,8 +56,10 @@ class MaskShow:
         if self.points not in POINTS:
             known = ", ".join(POINTS)
             raise BadUsage(f'--points: there is no "{self.points}". Known: {known}')
-        if min(self.across, self.side) < 1 or not 1 <= self.quality <= 100:
-            raise BadUsage("--across and --side are 1 or more, --quality is 1 to 100.")
+        check_range("--first", self.first, 1)
+        check_range("--across", self.across, 1, 1000)
+        check_range("--side", self.side, 1, 4096)
+        check_range("--quality", self.quality, 1, 100)
         return self.show()
 
     def show(self) -> int:

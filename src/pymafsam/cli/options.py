@@ -1,5 +1,6 @@
 """Options that several verbs share, and what they build."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,9 +8,12 @@ import tyro
 
 from pymafsam.cli.bars import downloads_shown
 from pymafsam.config import MINIMUM_SCORE
+from pymafsam.errors import BadUsage
 
 if TYPE_CHECKING:
     from pymafsam.pipeline import Reconstructor
+
+MOST_THREADS = 4096  # more than any machine has cores; libraries fail in odd ways beyond
 
 
 @dataclass(kw_only=True)
@@ -58,3 +62,13 @@ class Flow:
                 minimum_score=self.min_score,
                 threads=threads,
             )
+
+
+def check_range(
+    option: str, value: int | float | None, low: int | float, high: int | float = math.inf
+) -> None:
+    """Raises BadUsage for a number out of its range, and for what is none; None is not given."""
+    if value is None or (math.isfinite(value) and low <= value <= high):
+        return
+    wanted = f"at least {low:g}" if high == math.inf else f"{low:g} to {high:g}"
+    raise BadUsage(f"{option} must be {wanted}; {value:g} was given.")

@@ -60,6 +60,8 @@ def note(maker: str, origin: Origin | None = None) -> dict[str, Any]:
 def read(path: Path) -> Mark | None:
     """The mark in a file; None where there is none, or no file."""
     try:
+        if not path.is_file():  # to open a pipe would wait for a writer
+            return None
         with path.open("rb") as stream:
             near = stream.read(NEAR)
             if len(near) == NEAR:
@@ -119,12 +121,17 @@ class Outputs:
         if self.taken.get(path, owner) != owner:
             return f"it holds the results of {self.taken[path]}."
         try:
+            path.lstat()
             if not path.exists():
-                return ""
+                return "it is a link that leads nowhere."
             if path.is_dir():
                 return "it is a folder."
+            if not path.is_file():
+                return "it is a device or a pipe."
             if real(path) in self.inputs:
                 return "it is one of the inputs."
+        except FileNotFoundError:
+            return ""
         except OSError as error:  # a name that is too long, a folder that may not be read
             return f"it cannot be written ({error.strerror})."
         found = read(path)

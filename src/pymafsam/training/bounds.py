@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any
 
 from pymafsam.errors import BadUsage
 
@@ -70,7 +69,7 @@ BOUNDS: Mapping[str, Bounds] = {
 }
 
 
-def check(settings: Any) -> None:
+def check(settings: object) -> None:
     """Raises BadUsage that names the settings that are out of range, and their ranges."""
     wrong = []
     for name, value in _numbers(settings, ""):
@@ -83,8 +82,9 @@ def check(settings: Any) -> None:
         raise BadUsage(f"These are out of range: {names}.\n{reasons}")
 
 
-def _numbers(record: Any, above: str) -> Iterator[tuple[str, float]]:
+def _numbers(record: object, above: str) -> Iterator[tuple[str, float]]:
     """Every number of the settings under its name; of several, each."""
+    assert is_dataclass(record) and not isinstance(record, type)
     for one in fields(record):
         value, name = getattr(record, one.name), f"{above}{one.name}"
         if is_dataclass(value):
