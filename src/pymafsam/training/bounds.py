@@ -84,7 +84,8 @@ def check(settings: object) -> None:
 
 def _numbers(record: object, above: str) -> Iterator[tuple[str, float]]:
     """Every number of the settings under its name; of several, each."""
-    assert is_dataclass(record) and not isinstance(record, type)
+    assert is_dataclass(record)
+    assert not isinstance(record, type)
     for one in fields(record):
         value, name = getattr(record, one.name), f"{above}{one.name}"
         if is_dataclass(value):
