@@ -54,6 +54,14 @@ def test_numbers_out_of_range_are_refused_by_name(run, tmp_path, monkeypatch, wo
     assert (code, option in err) == (2, True), err
 
 
+@pytest.mark.parametrize("verb", ["render", "export"])
+def test_results_that_cannot_be_read_are_named_where_errors_go(run, tmp_path, verb):
+    (tmp_path / "a.json").write_text('{"format": "pymafsam/1"}')
+    code, _, err = run(verb, tmp_path / "a.json", "--out", tmp_path / "o")
+    assert code == 1
+    assert err.startswith("failed: ")
+
+
 @pytest.mark.parametrize("verb", [[], ["reconstruct"], ["evaluate", "coco"], ["mask", "save"]])
 def test_help_is_printed(run, verb):
     code, out, _ = run(*verb, "--help")

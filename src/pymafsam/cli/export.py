@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from pymafsam.cli.inputs import read_names
+from pymafsam.cli.inputs import read_names, report_failures
 from pymafsam.errors import BadInput, PymafsamError
 
 if TYPE_CHECKING:
@@ -64,9 +64,7 @@ class Export:
             print(
                 f"{path}: carried to {self.body}, {1000 * away:.1f} mm from the surface as it was"
             )
-        for path, reason in failures.items():
-            print(f"failed: {path}: {reason}")
-        return 1 if failures else 0
+        return report_failures({str(path): reason for path, reason in failures.items()})
 
 
 @dataclass(kw_only=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from pymafsam.cli.inputs import read_names
+from pymafsam.cli.inputs import read_names, report_failures
 from pymafsam.errors import BadInput, BadUsage, PymafsamError
 
 if TYPE_CHECKING:
@@ -86,9 +86,7 @@ class Render:
             except PymafsamError as error:
                 failures[path] = str(error)
         print(f"{len(files) - len(failures)} results drawn -> {self.out}")
-        for path, reason in failures.items():
-            print(f"failed: {path}: {reason}")
-        return 1 if failures else 0
+        return report_failures({str(path): reason for path, reason in failures.items()})
 
     def usual_views(self) -> str:
         """What is drawn when nothing is said of it."""

@@ -18,8 +18,8 @@ MOST_PIXELS = 178_000_000
 
 
 # Of each of these characters, the most that what it stands for takes in memory: a place in a list
-# and a number; an empty list; an object; a key's place; half a string.
-JSON_COSTS = {b",": 44, b"[": 96, b"{": 256, b":": 120, b'"': 36}
+# and a number; a list of one; an object; a key's place; half a string.
+JSON_COSTS = {b",": 44, b"[": 144, b"{": 256, b":": 120, b'"': 36}
 
 
 def check_size(called: str, amount: int) -> None:
