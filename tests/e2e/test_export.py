@@ -27,9 +27,9 @@ def results(tmp_path_factory):
 
 
 def test_a_folder_of_results_becomes_rigs_and_the_empty_one_is_named(run, results, tmp_path):
-    code, out, _ = run("export", results, "--out", tmp_path)
+    code, _, err = run("export", results, "--out", tmp_path)
     assert code == 1  # nobody is in one of them
-    assert "nobody" in out
+    assert "nobody" in err
     names = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*"))
     assert names == [
         "a/one_person_1.bvh",
@@ -44,9 +44,9 @@ def test_a_folder_of_results_becomes_rigs_and_the_empty_one_is_named(run, result
 
 def test_a_file_of_somebody_elses_is_left_as_it_is(run, results, tmp_path):
     (tmp_path / "two_person_1.bvh").write_text("HIERARCHY\nROOT hips\n")
-    code, out, _ = run("export", results / "two.json", "--to", "bvh", "--out", tmp_path)
+    code, _, err = run("export", results / "two.json", "--to", "bvh", "--out", tmp_path)
     assert code == 1
-    assert "did not make it" in out
+    assert "did not make it" in err
     assert (tmp_path / "two_person_1.bvh").read_text() == "HIERARCHY\nROOT hips\n"
 
 
