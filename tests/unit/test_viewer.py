@@ -316,7 +316,7 @@ def test_a_remembering_decoder_says_the_same_and_decodes_once():
 
     behind = Counting()
     engine = RememberedEngine(behind)
-    embedding, labels = np.zeros((1, 2)), np.ones(1)
+    embedding, labels = engine.encode(np.zeros((1, 3, 1024, 1024))), np.ones(1)
     for x in (1.0, 2.0, 1.0):
         logits, _ = engine.decode(embedding, np.array([[x, 0.0]]), labels, None)
         assert logits[0, 0, 0] == x

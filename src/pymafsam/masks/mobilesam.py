@@ -19,6 +19,7 @@ from pymafsam.pretrained.networks import Runs
 if TYPE_CHECKING:
     from onnx import GraphProto
 
+OPINIONS = 3  # of a mask, at most (``masks.sam.parts``)
 ALL_MASKS = "/Reshape_9_output_0"
 ALL_SCORES = "/iou_prediction_head/layers.2/Gemm_output_0"
 
@@ -98,7 +99,9 @@ def load(*, threads: int = 0) -> SamSegmenter:
     return SamSegmenter(
         MobileSam(
             networks.opened("mobilesam-encoder", threads=threads, shrink=True),
-            networks.opened("mobilesam-decoder", threads=threads, cut=opened),
+            # More threads than one mostly wait for one another in a network of this size.
+            networks.opened("mobilesam-decoder", threads=1, cut=opened),
         ),
         source="mobilesam",
+        abreast=1 if threads == 1 else OPINIONS,
     )

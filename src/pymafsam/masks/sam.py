@@ -6,6 +6,7 @@ for every prompt: box corners and clicks as points, and a rough mask. ``Engine``
 
 import hashlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -76,9 +77,20 @@ class Settings:
 class SamSegmenter:
     """Segments people with any Segment Anything engine."""
 
-    def __init__(self, engine: Engine, settings: Settings | None = None, source: str = "sam"):
-        """No network runs until ``segment`` is called; ``source`` is written into the masks."""
-        self.engine, self.source = engine, source
+    def __init__(
+        self,
+        engine: Engine,
+        settings: Settings | None = None,
+        source: str = "sam",
+        *,
+        abreast: int = 1,
+    ):
+        """No network runs until ``segment`` is called; ``source`` is written into the masks.
+
+        ``abreast``: opinions of one mask that are decoded at a time. A decoder is too small to be
+        shared out between threads itself.
+        """
+        self.engine, self.source, self.abreast = engine, source, abreast
         self.settings = settings or Settings()
         self._views: Views | None = None
 
@@ -153,7 +165,9 @@ class SamSegmenter:
         with its own logits.
         """
         prompt = framed(prompt)
-        readings = [self._read(embedding, view, part) for part in parts(prompt)]
+        opinions = parts(prompt)
+        with ThreadPoolExecutor(max_workers=self.abreast) as crew:
+            readings = list(crew.map(lambda one: self._read(embedding, view, one), opinions))
         logits = self.joined([one[0] for one in readings], prompt, view)
         score = float(np.mean([one[1] for one in readings]))
         points, labels = spoken(prompt, view, self.settings.confident)

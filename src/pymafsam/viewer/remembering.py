@@ -5,6 +5,7 @@ without them.
 """
 
 import hashlib
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,8 +28,12 @@ def remembering(observer: Observer) -> Observer:
     """The observer with a memory: of the detector, and of Segment Anything's decoder."""
     detector, segmenter = Remembered(observer.detector), observer.segmenter
     if isinstance(segmenter, SamSegmenter):
-        engine = RememberedEngine(segmenter.engine)
-        segmenter = SamSegmenter(engine, segmenter.settings, segmenter.source)
+        segmenter = SamSegmenter(
+            RememberedEngine(segmenter.engine),
+            segmenter.settings,
+            segmenter.source,
+            abreast=segmenter.abreast,
+        )
     return replace(observer, detector=detector, segmenter=segmenter)
 
 
@@ -39,14 +44,20 @@ class Memory:
     most: int
     known: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict)
 
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
     def recall(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """What was answered to ``key``, or what ``make`` answers now."""
-        if key not in self.known:
-            self.known[key] = make()
-            if len(self.known) > self.most:
+        """What was answered to ``key``, or what ``make`` answers now. Threads may ask at once."""
+        with self.lock:
+            if key in self.known:
+                self.known.move_to_end(key)
+                return self.known[key]
+        made = make()
+        with self.lock:
+            self.known[key] = made
+            while len(self.known) > self.most:
                 self.known.popitem(last=False)
-        self.known.move_to_end(key)
-        return self.known[key]
+        return made
 
 
 @dataclass(frozen=True)
@@ -73,6 +84,14 @@ class Remembered:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A picture's features, and what they are known by: megabytes need be looked through once."""
+
+    features: Any
+    name: bytes
+
+
 @dataclass(frozen=True)
 class RememberedEngine:
     """An ``Engine`` whose decoder is asked the same only once."""
@@ -80,9 +99,10 @@ class RememberedEngine:
     engine: Engine
     memory: Memory = field(default_factory=lambda: Memory(DECODED))
 
-    def encode(self, canvas: Float[np.ndarray, "1 3 1024 1024"]) -> Any:
+    def encode(self, canvas: Float[np.ndarray, "1 3 1024 1024"]) -> Encoded:
         """Features of a normalised canvas (``SamSegmenter`` keeps a picture's)."""
-        return self.engine.encode(canvas)
+        features = self.engine.encode(canvas)
+        return Encoded(features, digest(np.asarray(features)))
 
     def decode(
         self,
@@ -92,10 +112,11 @@ class RememberedEngine:
         previous: Logits | None,
     ) -> tuple[Float[np.ndarray, "4 256 256"], Float[np.ndarray, "4"]]:
         """Logits and expected overlaps of the four masks."""
-        asked = [embedding, points, labels, *([] if previous is None else [previous])]
+        assert isinstance(embedding, Encoded)
+        asked = [points, labels, *([] if previous is None else [previous])]
         return self.memory.recall(
-            tuple(digest(np.asarray(one)) for one in asked),
-            lambda: self.engine.decode(embedding, points, labels, previous),
+            (embedding.name, *(digest(one) for one in asked)),
+            lambda: self.engine.decode(embedding.features, points, labels, previous),
         )
 
 
