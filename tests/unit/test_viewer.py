@@ -2,9 +2,12 @@
 
 import base64
 import json
+import socket
 import threading
+import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -43,12 +46,11 @@ def gallery_of(*paths: Path, book: Path) -> Gallery:
     )
 
 
-@pytest.fixture
-def served(folder):
-    """Address of a server over the folder's results."""
+@contextmanager
+def serving(gallery):
+    """The address of a server."""
     import uvicorn
 
-    gallery = gallery_of(folder, book=folder / "said.json")
     listener = server.listen("127.0.0.1", 0)
     app = server.app(gallery)
     running = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
@@ -57,6 +59,13 @@ def served(folder):
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     running.should_exit = True
     thread.join(timeout=10)
+
+
+@pytest.fixture
+def served(folder):
+    """Address of a server over the folder's results."""
+    with serving(gallery_of(folder, book=folder / "said.json")) as address:
+        yield address
 
 
 def ask(address, content=None, kind="application/json", host=None):
@@ -122,6 +131,25 @@ def test_what_cannot_be_looked_at_is_told(tmp_path, content, said):
         exhibits.find([tmp_path / "x.json"])
     with pytest.raises(BadInput, match="nothing to look at"):
         exhibits.find([tmp_path])
+
+
+def test_results_of_a_body_that_is_not_here_are_told(folder):
+    path = folder / "one.json"
+    path.write_text(path.read_text().replace('"anny24"', '"my_smpl"'))
+    room = gallery_of(path, book=folder / "said.json").room(0)
+    with pytest.raises(BadInput, match="--body my_smpl, or its file"):
+        room.document()
+
+
+def test_a_photograph_that_was_lost_since_is_told(folder):
+    gallery = gallery_of(folder, book=folder / "said.json")
+    (folder / "one.jpg").unlink()
+    room = gallery_of(folder, book=folder / "said.json").room(1)
+    assert "--pictures" in room.document()["note"]
+    with pytest.raises(BadInput, match="--pictures"):
+        room.open(0)
+    with pytest.raises(BadInput, match=r"one\.jpg"):  # gone while the page is open
+        gallery.room(1).document()
 
 
 def test_a_damaged_result_is_left_out_and_named(folder, caplog):
@@ -209,6 +237,46 @@ def test_every_download_is_a_file(served):
     assert ask(f"{served}/exhibits/1/downloads/fbx")[0] == 400
     assert "SMPL" in ask(f"{served}/exhibits/1/downloads/amass")[1]["error"]
     assert "nobody" in ask(f"{served}/exhibits/0/downloads/glb")[1]["error"]
+
+
+def test_a_browser_that_leaves_in_the_middle_loses_nothing(folder):
+    """The answer is waited for by nobody; what was said is kept, and the next visitor sees it."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(frame, prompts):
+        if prompts and prompts[0].clicks is not None:
+            begun.set()
+            go_on.wait(10)
+        return scene_of(MODEL, [] if prompts is None else prompts, frame)
+
+    gallery = Gallery(
+        exhibits=exhibits.find([folder]),
+        model=MODEL,
+        desk=Desk(load=lambda: slow, book=Book.open(folder / "said.json")),
+    )
+    with serving(gallery) as address:
+        desk = f"{address}/exhibits/1/desk/0"
+        _, first = ask(desk)
+        rows = [{**first["rows"][0], "clicks": [[30, 40, 0]]}]
+        content = json.dumps({"revision": first["revision"], "rows": rows}).encode()
+        host, _, port = address.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as visitor:
+            visitor.sendall(
+                b"POST /exhibits/1/desk/0 HTTP/1.1\r\nHost: localhost\r\n"
+                b"Content-Type: application/json\r\n"
+                b"Content-Length: %d\r\n\r\n%b" % (len(content), content)
+            )
+            assert begun.wait(10)
+        go_on.set()
+        second = ask(desk)[1]
+        for _ in range(50):
+            if second["revision"] == 1:
+                break
+            time.sleep(0.1)
+            second = ask(desk)[1]
+        assert second["rows"][0]["clicks"] == [[30.0, 40.0, 0]]
+    (said,) = read_file(folder / "said.json").prompts("one.jpg", SIZE)
+    assert said.clicks.tolist() == [[30, 40]]
 
 
 def test_a_port_in_use_is_said():

@@ -84,7 +84,10 @@ def load(path: Path, model: BodyModel) -> Saved:
         return Saved(scene=results.load(path, model), model=model)
     clip = sequence.load(path.with_suffix(".npz"))
     if clip.body_name != model.name:
-        raise BadInput(f'made with the body "{clip.body_name}", not "{model.name}" (--body).')
+        raise BadInput(
+            f'{path}: made with the body "{clip.body_name}", but "{model.name}" was given.\n'
+            f"  Say where that body is: --body {clip.body_name}, or its file."
+        )
     return Saved(scene=clip, model=model)
 
 

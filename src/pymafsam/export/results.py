@@ -77,7 +77,10 @@ def load(path: Path, model: BodyModel) -> Scene:
     root = _document(path)
     name = root.at("body").text()
     if name != model.name:
-        raise BadInput(f'{path}: made with the body "{name}", but "{model.name}" was given.')
+        raise BadInput(
+            f'{path}: made with the body "{name}", but "{model.name}" was given.\n'
+            f"  Say where that body is: --body {name}, or its file."
+        )
     size = (root.at("width").whole(), root.at("height").whole())
     camera = Camera(
         focal=root.at("camera").at("focal").number(),
