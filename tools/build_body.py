@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from anny24 import landmarks, shape, skeleton, source, surface
+from anny24 import annotators, landmarks, shape, skeleton, source, surface
 from pymafsam.files.atomic import writing
 from pymafsam.geometry.joints import SMPL24, SMPL24_PARENTS
 
@@ -111,7 +111,7 @@ def build(anny: source.Source, people: source.Population) -> dict[str, np.ndarra
     for layout, (vertex, weight) in rows.items():
         arrays[f"regressor_{layout}_vertices"] = vertex
         arrays[f"regressor_{layout}_weights"] = weight
-    return arrays
+    return annotators.marked(arrays)
 
 
 def _swapped(names):

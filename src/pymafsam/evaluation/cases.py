@@ -58,7 +58,8 @@ class Found:
     """One reconstructed person.
 
     ``asked`` is the row of the look's boxes that they answer (None: they were found).
-    ``keypoints`` are the mesh's own in the picture, ``detector`` those the body was made from;
+    ``keypoints`` are the mesh's own in the picture, ``lsp14`` where LSP's annotators would put its
+    joints (x, y; None where the body does not know), ``detector`` those the body was made from;
     ``joints`` metres in camera axes with the translation. ``mask``, ``silhouette`` and ``parts``
     (of the silhouette, in the order of ``body.regions.REGIONS``) are COCO run lengths.
     """
@@ -67,6 +68,7 @@ class Found:
     box: Float[np.ndarray, "4"]
     asked: int | None = None
     keypoints: Float[np.ndarray, "17 3"] | None = None
+    lsp14: Float[np.ndarray, "14 2"] | None = None
     detector: Float[np.ndarray, "17 3"] | None = None
     detector_score: float = 0.0
     joints: Mapping[str, Float[np.ndarray, "points 3"]] = field(default_factory=dict)
@@ -128,6 +130,7 @@ def to_json(found: Found) -> dict[str, Any]:
         "box": _rounded(found.box, PIXEL_DIGITS),
         "asked": found.asked,
         "keypoints": _rounded(found.keypoints, PIXEL_DIGITS),
+        "lsp14": _rounded(found.lsp14, PIXEL_DIGITS),
         "detector": _rounded(found.detector, PIXEL_DIGITS),
         "detector_score": round(float(found.detector_score), 5),
         "joints": {name: _rounded(at, METRIC_DIGITS) for name, at in found.joints.items()},
@@ -151,6 +154,7 @@ def from_json(at: Field) -> Found:
         box=at.at("box").array(4),
         asked=at.at("asked").whole() if at.has("asked") else None,
         keypoints=points("keypoints", 17, 3),
+        lsp14=points("lsp14", 14, 2),
         detector=points("detector", 17, 3),
         detector_score=at.at("detector_score").number(),
         joints={name: sets.array(None, 3) for name, sets in at.at("joints").entries()},

@@ -15,6 +15,7 @@ from pymafsam.errors import PymafsamError
 from pymafsam.evaluation.cases import Found
 from pymafsam.files import rle
 from pymafsam.geometry import rotation
+from pymafsam.geometry.camera import project
 from pymafsam.geometry.joints import mapping
 from pymafsam.records import Body, Mask, Observation, Person, Request, Scene
 
@@ -92,6 +93,9 @@ def people_of(
             outline = rle.encode(silhouette(body, scene.faces, scene.camera))
         mask = body.mask if "mask" in keeps else None
         found = _found(body, k if given else None, mask, outline)
+        if "lsp14" in body.joints_3d:
+            places = project(np.asarray(body.joints_3d["lsp14"], np.float64), scene.camera)
+            found = replace(found, lsp14=places)
         if regions is not None:
             seen = labelled(body, scene.faces, regions, scene.camera)
             parts = tuple(rle.encode(seen == n + 1) for n in range(len(REGIONS)))

@@ -89,8 +89,7 @@ class KeypointFit:
         self.schedule = schedule or Schedule()
         self.skeleton = Skeleton.of(model, FIXED)
         self.prior = prior or PosePrior.of(self.skeleton, body=model.name)
-        self.unshifted = landmark_points(model)
-        self.landmarks = self.unshifted.shifted(keypoint_shifts())
+        self.landmarks = landmark_points(model).shifted(keypoint_shifts())
         surface = _surface(model)
         self.surface = Points.on_surface(model, surface[:, None], np.ones((len(surface), 1)))
         self.far_ends = far_ends(model, surface)
@@ -309,11 +308,12 @@ class KeypointFit:
         return skinned_points(self.landmarks, posed, state.betas).sum(axis=1)
 
     def coco_points(self, state: State) -> Float[np.ndarray, "people 3 17"]:
-        """COCO's keypoints of the bodies, metres, camera axes."""
-        posed = forward_kinematics(self.skeleton, state)
-        return skinned_points(self.unshifted, posed, state.betas).sum(axis=1)[
-            :, :, : len(joints.COCO17)
-        ]
+        """COCO's keypoints of the bodies, where annotators put them; metres, camera axes."""
+        rows = self.model.regressors["coco17"]
+        points = Points.on_surface(self.model, rows.vertices, rows.weights)
+        return skinned_points(points, forward_kinematics(self.skeleton, state), state.betas).sum(
+            axis=1
+        )
 
 
 def _given(observation: Observation, begin: Sequence[Body] | None) -> Iterator[Given]:

@@ -1,6 +1,6 @@
 """Leeds Sports Pose: the share of limb joints near their place."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,11 @@ LOOK = "picture"
 SHARES = (0.2, 0.1)
 LIMBS = joints.LSP14[:12]
 IN_COCO = np.array([joints.COCO17.index(name) for name in LIMBS])
-SOURCES = {"mesh": "keypoints", "detector": "detector"}
+Limbs = Float[np.ndarray, "12 2"]
+SOURCES: Mapping[str, Callable[[Found], Limbs | None]] = {
+    "mesh": lambda found: in_coco(found.keypoints) if found.lsp14 is None else found.lsp14[:12],
+    "detector": lambda found: in_coco(found.detector),
+}
 
 
 def cases(data: Data) -> list[Case]:
@@ -45,18 +49,23 @@ def figures(run: Run) -> list[Figure]:
     """PCK at .2 and .1 of the torso; whoever is missed has no joint right."""
     out = []
     for part in SHARES:
-        for source, attribute in SOURCES.items():
+        for source, limbs in SOURCES.items():
             rows = []
             for index, case, answer in run.each():
                 found = surest(answer)
-                points = None if found is None else getattr(found, attribute)
+                points = None if found is None else limbs(found)
                 rows.append((index, hits(points, case.truth.joints, part)))
             out.append(figure(f"PCK@{part}", source, "share", rows))
     return out
 
 
+def in_coco(points: Float[np.ndarray, "17 3"] | None) -> Limbs | None:
+    """The limbs among COCO's keypoints."""
+    return None if points is None else points[IN_COCO, :2].astype(np.float64)
+
+
 def hits(
-    found: Float[np.ndarray, "points _"] | None, true: Float[np.ndarray, "joints 3"], part: float
+    found: Limbs | None, true: Float[np.ndarray, "joints 3"], part: float
 ) -> tuple[float, float]:
     """How many limb joints of one person are right, and how many count.
 
@@ -68,7 +77,7 @@ def hits(
         return 0.0, 0.0
     if found is None:
         return 0.0, float(known.sum())
-    away = np.linalg.norm(found[IN_COCO, :2] - true[:12, :2], axis=-1)
+    away = np.linalg.norm(found - true[:12, :2], axis=-1)
     return float((away <= part * torso)[known].sum()), float(known.sum())
 
 
