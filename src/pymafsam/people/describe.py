@@ -39,6 +39,9 @@ CLEARER = 0.05
 # below this confidence.
 SURE = 0.2
 CROWN = 1.08  # how much further from the hips a body reaches than its keypoints
+# A window and its mirror image that give points this unlike each other (1: the same) are of two
+# people, or of two poses: their mean would be of nobody.
+DIVIDED = 0.8
 # BlazePose described somebody else when its points are this unlike MoveNet's (1: the same).
 SOMEBODY_ELSE = 0.6
 
@@ -104,8 +107,15 @@ class Describer:
         return best if best.fits > places.fits + CLEARER else places
 
     def _read(self, pixels: Pixels, window: Window, box: Float[np.ndarray, "4"]) -> Places:
-        points = movenet.read(self.movenet, pixels, window, mirror=self.mirrored)
-        return Places(points, agreement(points[:, :2], points[:, 2], box), window.angle)
+        readings = movenet.read(self.movenet, pixels, window, mirror=self.mirrored)
+        found = [
+            Places(points, agreement(points[:, :2], points[:, 2], box), window.angle)
+            for points in readings
+        ]
+        mean, *ways = found
+        if not ways or Compared.of(ways[0].points, ways[1].points, box).alike >= DIVIDED:
+            return mean
+        return max(found, key=lambda one: one.fits)
 
     def _look(self, pixels: Pixels, box: Float[np.ndarray, "4"], places: Places) -> Look:
         """BlazePose's look at the person; a second one where the first was at somebody else."""

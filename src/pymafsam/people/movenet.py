@@ -91,18 +91,24 @@ class MoveNet:
 
 def read(
     network: Callable[[Pixels], Heads], pixels: Pixels, window: Window, *, mirror: bool
-) -> Float[np.ndarray, "17 3"]:
+) -> Float[np.ndarray, "readings 17 3"]:
     """COCO's keypoints in picture pixels with the network's confidence, 0..1.
 
-    ``mirror``: the mirror image is read too, and the mean of both taken.
+    One reading; with ``mirror`` three: of the mean of the window's heads and its mirror image's,
+    then of each alone.
     """
     seen = cut(pixels, window, SIZE)
     if mirror:
         plain, mirrored = both_ways(network, seen)
-        heads = plain.mean(mirrored.unmirrored())
+        back = mirrored.unmirrored()
+        readings = [plain.mean(back), plain, back]
     else:
-        heads = network(seen)
-    points = decode(heads)
+        readings = [network(seen)]
+    return np.stack([_placed(decode(heads), window) for heads in readings])
+
+
+def _placed(points: Float[np.ndarray, "17 3"], window: Window) -> Float[np.ndarray, "17 3"]:
+    """Points of the window in the picture's pixels."""
     return np.column_stack([window.place(points[:, :2], SIZE), points[:, 2]])
 
 
