@@ -118,7 +118,7 @@ def test_invented_legs_below_the_picture_do_not_bend_the_body():
     cut = replace(person, keypoints=keypoints, world=world, box=box)
     state, _ = FIT.solve([cut], [None], [VIEW])
     up = forward_kinematics(FIT.skeleton, state).world[0, 0, :, 1]
-    assert abs(up[2]) < 0.25
+    assert abs(up[2]) < 0.27  # 16 degrees
     for side in ("left", "right"):
         assert -0.1 < bend(state, f"{side}_knee") < 1.2
         assert abs(bend(state, f"{side}_hip")) < 1.0
@@ -158,7 +158,7 @@ def test_a_mask_widens_a_body_that_is_too_thin():
     thin = replace(FIT.prior, betas_precision=np.full(10, 3.0))
     fit = KeypointFit(FIT.model, prior=thin)
     without, _ = fit.solve([person], [None], [VIEW])
-    with_mask, _ = fit.solve([person], [Mask(inside=inside, score=1.0, source="detector")], [VIEW])
+    with_mask, _ = fit.solve([person], [Mask(inside=inside, score=1.0, source="mobilesam")], [VIEW])
 
     def overlap(state: State) -> float:
         drawn = silhouette_of(state)

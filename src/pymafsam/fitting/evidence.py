@@ -54,7 +54,7 @@ LINKS: tuple[tuple[str, str, float], ...] = (
     ("right_shoulder", "right_ear", 0.5),
 )
 
-SIGMA = 0.008  # of the square root of the box's area: one deviation of a sure keypoint
+SIGMA = 0.006  # of the square root of the box's area: one deviation of a sure keypoint
 # Where a hip lies under clothes nobody knows as well as where an eye is: weights of places by what
 # the landmark's name ends in (1 elsewhere). Annotators differ in the same order (COCO's OKS).
 CLEARNESS: Mapping[str, float] = {
@@ -64,6 +64,9 @@ CLEARNESS: Mapping[str, float] = {
     "hip": 0.5,
     "knee": 0.75,
     "ankle": 0.75,
+    # Networks place heels and toes by the shoe. Believed like ankles, they bend straight knees.
+    "heel": 0.2,
+    "toe": 0.2,
 }
 FADE = 0.1  # shares of the box's size over which a keypoint beyond the picture's edge fades
 
@@ -102,14 +105,19 @@ class Trust:
         return self.unsure + (1 - self.unsure) * curve
 
 
-# Where keypoints are seen beside the body's own, metres in the rest axes of a joint that carries
-# them (the left one of a pair). Annotators and networks put hips and knees lower and ankles higher
-# than the skeleton has them: upright people's legs are 1.42 times their trunk in photographs, the
-# body's 1.56. Unmended, the fit tilts legs towards the camera until they look short enough.
+# Where networks see keypoints, beside the body's anatomical landmarks: metres in the rest axes of
+# a joint that carries them (the left one of a pair), as ``tools/fit_rows.py`` finds them. Hips and
+# knees are seen lower and ankles higher: upright people's legs are 1.42 times their trunk in
+# photographs, the body's 1.56. Unmended, the fit tilts legs until they look short enough. Wrists
+# are seen where the hand begins, toes at the ball of the foot, heels above the sole.
 SHIFTS: Mapping[str, tuple[str, tuple[float, float, float]]] = {
     "left_hip": ("pelvis", (0.0, -0.015, 0.0)),
-    "left_knee": ("left_hip", (0.0, -0.010, 0.0)),
-    "left_ankle": ("left_knee", (0.0, 0.015, 0.0)),
+    "left_knee": ("left_hip", (0.0, -0.011, 0.0)),
+    "left_ankle": ("left_knee", (0.0, 0.018, 0.0)),
+    "left_wrist": ("left_elbow", (0.017, 0.0, -0.004)),
+    "left_hand": ("left_elbow", (-0.011, -0.001, 0.003)),
+    "left_heel": ("left_ankle", (-0.006, 0.017, -0.012)),
+    "left_big_toe": ("left_ankle", (0.018, 0.012, -0.031)),
 }
 
 
@@ -127,12 +135,18 @@ def keypoint_shifts(
 
 
 def landmark_points(model: BodyModel) -> Points:
-    """The landmarks on the body, in the order of ``LANDMARKS``."""
-    coco, feet = model.regressors["coco17"], model.regressors["feet6"]
+    """The landmarks on the body, in the order of ``LANDMARKS``.
+
+    Of COCO's points the anatomical places, where a body knows them: its ``coco17`` are where
+    annotators put them.
+    """
+    layout = "blazepose33" if "blazepose33" in model.regressors else "coco17"
+    named, feet = model.regressors[layout], model.regressors["feet6"]
+    seen = joints.mapping(layout, "coco17")
     rows = [joints.FEET6.index(name) for name in FEET]
     hands = [joints.SMPL24.index(name) for name in HANDS]
     return (
-        Points.on_surface(model, coco.vertices, coco.weights)
+        Points.on_surface(model, named.vertices[seen], named.weights[seen])
         .joined(Points.on_surface(model, feet.vertices[rows], feet.weights[rows]))
         .joined(Points.on_joints(model, hands))
     )

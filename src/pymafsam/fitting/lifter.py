@@ -13,6 +13,7 @@ answer does not depend on where in the picture somebody stands.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,12 @@ INPUTS = 3 * COCO + 3 * LANDMARKS + 3 * LANDMARKS + VIEW
 LEAST_LOG, MOST_LOG = -4.6, 1.5  # of stated deviations: .01 to 4.5
 START_LOG = (-1.0, 0.0, -2.5)  # where those of turns, betas and bones begin in training
 EPSILON = 1e-5  # torch's, in both kinds of normalisation
+LEGS = ("hip", "knee", "ankle")
+OF_LEGS = [
+    row
+    for row, (start, end, _) in enumerate(LINKS)
+    if (start.partition("_")[2], end.partition("_")[2]) in pairwise(LEGS)
+]
 EDGE = 0.01  # of the box's side: nearer to the picture's edge than this, a box is cut off
 
 
@@ -233,16 +240,21 @@ class LiftTrust:
     least_turn: float = 0.08  # radians
     bones: float = 0.8
     least_bone: float = 0.02  # metres
+    # Of legs' bones along the ray, beside that. A knee bends one way only, so a shin that noise
+    # makes short in the picture always leans the same way, unless it is told not to.
+    legs_along_ray: float = 0.4
 
 
 def led(problem: Objective, lifted: Lifted, trust: LiftTrust) -> Objective:
     """The same problem with what was lifted in place of metric landmarks and usual poses."""
     first = _state(problem, lifted)
+    sigma = np.maximum(trust.bones * lifted.bone_sigma, trust.least_bone)
+    sigma[:, OF_LEGS, 2] *= trust.legs_along_ray
     evidence = replace(
         problem.evidence,
         bones=_bones(problem, first),
         bone_weight=np.ones_like(problem.evidence.bone_weight),
-        bone_sigma=np.maximum(trust.bones * lifted.bone_sigma, trust.least_bone),
+        bone_sigma=sigma,
     )
     turns = np.maximum(trust.turn * lifted.turn_sigma[:, 1:], trust.least_turn)
     prior = replace(

@@ -23,15 +23,15 @@ LEGS = ("left_knee", "right_knee", "left_ankle", "right_ankle")
 ARMS = ("left_elbow", "right_elbow", "left_wrist", "right_wrist")
 
 COEFFICIENTS: Mapping[str, float] = {
-    "constant": -2.163,
-    "face": 0.882,
-    "torso": 1.203,
-    "arms": 0.255,
-    "legs": -0.154,
-    "presence": 0.429,
-    "explained": 1.323,
-    "box_overlap": 2.210,
-    "side": 0.248,
+    "constant": -2.219,
+    "face": 0.894,
+    "torso": 1.015,
+    "arms": 0.295,
+    "legs": -0.203,
+    "presence": 0.446,
+    "explained": 1.406,
+    "box_overlap": 2.387,
+    "side": 0.217,
 }
 FEATURES: tuple[str, ...] = tuple(COEFFICIENTS)
 
