@@ -45,7 +45,7 @@ LEGS = ("hip", "knee", "ankle")
 OF_LEGS = [
     row
     for row, (start, end, _) in enumerate(LINKS)
-    if (start.partition("_")[2], end.partition("_")[2]) in pairwise(LEGS)
+    if (start.partition("_")[2], end.partition("_")[2]) in tuple(pairwise(LEGS))
 ]
 EDGE = 0.01  # of the box's side: nearer to the picture's edge than this, a box is cut off
 
