@@ -69,7 +69,9 @@ def test_a_row_is_learnt_by_a_copy_and_the_network_stays(model, network, table, 
     before = {name: value.clone() for name, value in network.state_dict().items()}
     with journal.opened(tmp_path / "journal", "fit", {"table": "t"}) as notes:
         found = dict(pseudo.noted(fitter, table, notes))
-        assert [pseudo.from_journal(notes.done[str(k)]) for k in range(3)] == list(found.values())
+        kept = [pseudo.from_journal(notes.done[str(k)]) for k in range(3)]
+        # In words: a focal length that is not a number equals nothing.
+        assert [str(one) for one in kept] == [str(one) for one in found.values()]
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[name]), name
     first = ExemplarFitter(network, model, tmp_path, tuning=replace(tuning, steps=1))
