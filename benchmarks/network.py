@@ -16,6 +16,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+
+
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", type=Path)
@@ -23,6 +26,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--repeat", type=int, default=12)
+    parser.add_argument("--people", type=Path, default=EXAMPLES, help="int8 is calibrated on these")
     parser.add_argument("--only", help="runners whose name contains this")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     return parser.parse_args()
@@ -36,9 +40,9 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
-from pymafsam import body, points  # noqa: E402
+from pymafsam import body, people, points  # noqa: E402
 from pymafsam.errors import PymafsamError  # noqa: E402
-from pymafsam.network import onnx, runtime, weights  # noqa: E402
+from pymafsam.network import onnx, quantised, runtime, weights  # noqa: E402
 from pymafsam.network.architecture import Architecture  # noqa: E402
 from pymafsam.network.official import selection_matrix  # noqa: E402
 from pymafsam.network.pymaf import PyMAF  # noqa: E402
@@ -92,6 +96,10 @@ def runners(folder: Path) -> Iterator[tuple[str, Callable[[], Run]]]:
         yield f"ONNX Runtime float32, threads {threads}", load(exported, "cpu", threads)
     yield "OpenVINO float32", load(exported, "openvino")
     yield "OpenVINO bfloat16", load(exported, "openvino:bf16")
+    small = folder / "integers.onnx"
+    quantised.quantise(exported, quantised.people_in(chosen.people, people.load("fast")), small)
+    yield "OpenVINO, convolutions in int8", load(small, "openvino")
+    yield "OpenVINO, convolutions in int8, the rest bfloat16", load(small, "openvino:bf16")
 
 
 def main() -> int:

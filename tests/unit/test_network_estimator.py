@@ -1,22 +1,26 @@
 """From people in pictures to bodies before the whole picture's camera, on both runtimes."""
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pymafsam import body, crops, points
+from pymafsam.cli.main import main
 from pymafsam.config import EstimatorOptions
 from pymafsam.errors import BadInput, BadUsage
+from pymafsam.files import made
 from pymafsam.geometry import camera
 from pymafsam.records import Body, Frame, Mask, Observation, Person
 
 torch = pytest.importorskip("torch")
 from pymafsam.network import estimator as est  # noqa: E402
-from pymafsam.network import onnx, runtime, weights  # noqa: E402
+from pymafsam.network import onnx, quantised, runtime, weights  # noqa: E402
 from pymafsam.network.architecture import Architecture  # noqa: E402
 from pymafsam.network.backbone import BACKBONES  # noqa: E402
 from pymafsam.network.pymaf import PyMAF  # noqa: E402
@@ -321,3 +325,76 @@ def test_half_precision_stays_near(files, model):
         for a, b in zip(exact, quick, strict=True)
     ]
     assert 0 < max(apart) < 0.01
+
+
+@pytest.fixture(scope="module")
+def in_integers(files, tmp_path_factory):
+    """The exported network with 8-bit convolutions, and what it was calibrated on."""
+    path = tmp_path_factory.mktemp("quantised") / "tiny.onnx"
+    seen = np.random.default_rng(0).normal(size=(6, 3, 224, 224)).astype(np.float32)
+    quantised.quantise(files["onnx"], seen, path)
+    return path, seen
+
+
+@pytest.mark.parametrize("device", ["cpu", "openvino"])
+def test_convolutions_in_integers_stay_near_those_in_floats(files, in_integers, model, device):
+    if device == "openvino":
+        pytest.importorskip("openvino")
+    path, seen = in_integers
+    looked = np.stack([points.grid()] * len(seen))
+    exact = runtime.load(files["onnx"], model, device="cpu", threads=1)(seen, looked)
+    found = runtime.load(path, model, device=device, threads=1)(seen, looked)
+    step = np.abs(exact.states[:, 1] - exact.states[:, 0]).mean()
+    assert np.abs(found.states[:, 1] - exact.states[:, 1]).mean() < 0.1 * step
+    assert np.abs(found.states - exact.states).max() > 0
+
+
+def test_what_a_network_says_of_itself_outlives_quantisation(files, in_integers, model):
+    path, _ = in_integers
+    for one, two in zip(
+        runtime.read_description(files["onnx"], model),
+        runtime.read_description(path, model),
+        strict=True,
+    ):
+        np.testing.assert_equal(one, two)
+    assert made.read(path) == made.read(files["onnx"])
+
+
+def test_an_exported_network_runs_on_the_fastest_runtime_that_is_installed(
+    files, model, monkeypatch
+):
+    monkeypatch.setattr(runtime, "find_spec", lambda name: None)
+    assert isinstance(runtime.load(files["onnx"], model), runtime.OnnxRunner)
+    monkeypatch.undo()
+    pytest.importorskip("openvino")
+    assert isinstance(runtime.load(files["onnx"], model), runtime.OpenVinoRunner)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--to", "onnx", "--body", "anny24", "--precision", "int8"], "needs --people"),
+        (["--to", "onnx", "--body", "anny24", "--people", "x"], "needs --people"),
+        (["--to", "official", "--body", "anny24", "--precision", "float16"], "knows --precision"),
+        (["--precision", "int8", "--people", "x"], "knows --precision"),
+    ],
+)
+def test_precisions_that_do_not_fit_are_refused(files, tmp_path, capsys, words, told):
+    assert main(["convert", str(files["torch"]), "--out", str(tmp_path / "x"), *words]) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.network
+def test_convert_calibrates_on_people_in_photographs(files, tmp_path, networks, capsys):
+    photographs = Path(__file__).resolve().parents[2] / "examples"
+    (tmp_path / "photos").mkdir()
+    shutil.copy(photographs / "tennis.jpg", tmp_path / "photos")
+    (tmp_path / "photos" / "damaged.jpg").write_bytes(b"no picture")
+    words = ["--to", "onnx", "--body", "anny24", "--precision", "int8"]
+    out = tmp_path / "small.onnx"
+    command = ["convert", str(files["torch"]), *words, "--people", str(tmp_path / "photos")]
+    assert main([*command, "--out", str(out)]) == 0
+    assert "calibrated on 1 people" in capsys.readouterr().out
+    (tmp_path / "photos" / "tennis.jpg").unlink()
+    assert main([*command, "--out", str(out)]) == 1
+    assert "Nobody was found" in capsys.readouterr().err

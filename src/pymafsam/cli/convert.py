@@ -1,9 +1,10 @@
 """``convert``: official checkpoints and bodies into ours, ours into ONNX or back."""
 
+import tempfile
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -30,6 +31,7 @@ class Convert:
       pymafsam convert PyMAF_model_checkpoint.pt
       pymafsam convert PyMAFSAM_model_checkpoint.pt --precision float16 --out pymafsam.safetensors
       pymafsam convert pymaf.safetensors --to onnx --body data/smpl/SMPL_NEUTRAL.pkl
+      pymafsam convert pymaf.safetensors --to onnx --body anny24 --precision int8 --people photos/
       pymafsam convert pymaf.safetensors --to official --body data/smpl/SMPL_NEUTRAL.pkl
       pymafsam convert data/smpl/SMPL_NEUTRAL.pkl --out smpl.npz
     """
@@ -42,8 +44,10 @@ class Convert:
     """ours: safetensors; onnx: the whole network with --body inside; official: PyMAF's layout."""
     body: str | None = None
     """The body to put inside (onnx, official): a name or a file. Licensed ones stay with you."""
-    precision: Literal["float32", "float16"] = "float32"
-    """Of the matrices in safetensors; float16 halves the file."""
+    precision: Literal["float32", "float16", "int8"] = "float32"
+    """float16 halves safetensors; int8, of convolutions in onnx, is fastest and least exact."""
+    people: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Photographs of people that int8 is calibrated on; some dozens."""
     points: Literal["grid", "mask", "bank"] | None = None
     """How the network's first points were chosen in training, where the file does not tell."""
     trained_on: str | None = None
@@ -58,6 +62,7 @@ class Convert:
         made.Outputs(maker=MAKER).claim([out], self.file.name)
         if self.file.suffix.lower() in BODY_SUFFIXES:
             return self._body(out)
+        self._check_precision()
         if self.to != "ours" and self.body is None:
             raise BadUsage(f"--to {self.to} needs --body: the file will hold the body too.")
         try:
@@ -70,6 +75,14 @@ class Convert:
         self._write(checkpoint, out)
         report(checkpoint, out)
         return 0
+
+    def _check_precision(self) -> None:
+        if (self.precision == "int8") != (self.people is not None):
+            raise BadUsage("--precision int8 needs --people DIR to be calibrated on, nothing else.")
+        fitting = {"ours": ("float32", "float16"), "onnx": ("float32", "int8")}
+        known = fitting.get(self.to, ("float32",))
+        if self.precision not in known:
+            raise BadUsage(f"--to {self.to} knows --precision {' and '.join(known)}.")
 
     def _suffix(self) -> str:
         return ".npz" if self.file.suffix.lower() in BODY_SUFFIXES else SUFFIX[self.to]
@@ -104,7 +117,18 @@ class Convert:
             return
         from pymafsam.network import onnx
 
-        onnx.export(checkpoint, model, out, self.opset)
+        if self.people is None:
+            onnx.export(checkpoint, model, out, self.opset)
+            return
+        from pymafsam.network import quantised
+        from pymafsam.people import load as load_detector
+
+        found = quantised.people_in(self.people, load_detector("fast"))
+        with tempfile.TemporaryDirectory(prefix="pymafsam-") as folder:
+            plain = Path(folder) / "plain.onnx"
+            onnx.export(checkpoint, model, plain, self.opset)
+            quantised.quantise(plain, found, out)
+        print(f"calibrated on {len(found)} people of {self.people}")
 
 
 def report(checkpoint: "Checkpoint", out: Path) -> None:

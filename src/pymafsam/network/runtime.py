@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -63,7 +64,8 @@ def load(path: Path, model: BodyModel, *, device: str = "auto", threads: int = 0
     """The network at ``path``: exported (.onnx), ours or an official checkpoint.
 
     ``device`` is auto, cpu, cuda, mps, or openvino for exported ones; with ``:bf16`` behind it
-    (not for ONNX Runtime) the backbone computes in bfloat16, faster and less exact. ``threads`` 0
+    (not for ONNX Runtime) the backbone computes in bfloat16, faster and less exact. ``auto`` is
+    the fastest that is installed among those within a tenth of a millimetre of torch's float32. ``threads`` 0
     leaves their number to the runtime. Raises BadInput, BadUsage or MissingAsset.
     """
     plain = device.removesuffix(":bf16")
@@ -72,14 +74,28 @@ def load(path: Path, model: BodyModel, *, device: str = "auto", threads: int = 0
         raise BadInput(f"No weights at {path}.")
     if path.suffix.lower() != ".onnx":
         return TorchRunner(path, model, plain, precision)
+    if device == "auto":
+        plain = device = _fastest()
     if plain == "openvino":
         return OpenVinoRunner(path, model, precision, threads)
-    if device not in ("auto", "cpu", "cuda"):
+    if device not in ("cpu", "cuda"):
         raise BadUsage(
             "An exported network runs on auto, cpu, cuda, openvino or openvino:bf16, "
             f"not on {device}."
         )
     return OnnxRunner(path, model, device, threads)
+
+
+def _fastest() -> str:
+    """What runs exported networks fastest here: docs/results/network.md has the measurements."""
+    if _cuda():
+        return "cuda"
+    return "openvino" if find_spec("openvino") is not None else "cpu"
+
+
+def _cuda() -> list[str]:
+    """ONNX Runtime's names for CUDA, where it has it."""
+    return [p for p in onnxruntime().get_available_providers() if p.startswith("CUDA")]
 
 
 class OnnxRunner:
@@ -88,9 +104,8 @@ class OnnxRunner:
     def __init__(self, path: Path, model: BodyModel, device: str = "cpu", threads: int = 0):
         self.architecture, self.bank = read_description(path, model)
         providers = [*CPU]
-        if device in ("auto", "cuda"):
-            cuda = [p for p in onnxruntime().get_available_providers() if p.startswith("CUDA")]
-            if device == "cuda" and not cuda:
+        if device == "cuda":
+            if not (cuda := _cuda()):
                 raise BadUsage("This ONNX Runtime has no CUDA; pip install onnxruntime-gpu.")
             providers = [*cuda, *providers]
         self.session = Session(path, threads=threads, providers=providers)
