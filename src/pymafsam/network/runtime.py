@@ -65,8 +65,8 @@ def load(path: Path, model: BodyModel, *, device: str = "auto", threads: int = 0
 
     ``device`` is auto, cpu, cuda, mps, or openvino for exported ones; with ``:bf16`` behind it
     (not for ONNX Runtime) the backbone computes in bfloat16, faster and less exact. ``auto`` is
-    the fastest that is installed among those within a tenth of a millimetre of torch's float32. ``threads`` 0
-    leaves their number to the runtime. Raises BadInput, BadUsage or MissingAsset.
+    the fastest that is installed among those within a tenth of a millimetre of torch's float32.
+    ``threads`` 0 leaves their number to the runtime. Raises BadInput, BadUsage or MissingAsset.
     """
     plain = device.removesuffix(":bf16")
     precision = "float32" if plain == device else "bfloat16"
