@@ -59,11 +59,12 @@ def quantise(exported: Path, people: Crops, out: Path) -> None:
         plain, made = Path(folder) / "plain.onnx", Path(folder) / "made.onnx"
         source = onnx.load(exported)
         onnx.save(_without_copies(source), plain)
+        given: Any = _Given(people)  # all that is asked of a reader of theirs
         with _quiet():
             quantize_static(
                 plain,
                 made,
-                _Given(people),
+                given,
                 quant_format=QuantFormat.QDQ,
                 op_types_to_quantize=list(KINDS),
                 per_channel=True,
