@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float32
@@ -24,6 +24,9 @@ from pymafsam.files.atomic import writing
 from pymafsam.geometry.camera import CROP_SIDE
 from pymafsam.people.detector import Detector
 from pymafsam.pretrained.sessions import onnxruntime
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 PEOPLE = 64  # crops that are calibrated on; twice as many change nothing that is seen
 TOGETHER = 4  # crops at a time
@@ -104,7 +107,7 @@ def _crops(folder: Path, detector: Detector) -> Iterator[Float32[np.ndarray, "3 
             yield crops.crop(pixels, crops.square_around(person.box), CROP_SIDE).pixels
 
 
-def _without_copies(model: Any) -> Any:
+def _without_copies(model: "ModelProto") -> "ModelProto":
     """The same graph, nodes given constants themselves and not copies of them.
 
     The exporter hands weights that several places share on through Identity; the quantiser knows
@@ -122,7 +125,7 @@ def _without_copies(model: Any) -> Any:
     return model
 
 
-def _with_bank(model: Any, source: Any) -> Any:
+def _with_bank(model: "ModelProto", source: "ModelProto") -> "ModelProto":
     """The bank of points is in no node's way, so tools drop it."""
     if "bank" not in {tensor.name for tensor in model.graph.initializer}:
         bank = [tensor for tensor in source.graph.initializer if tensor.name == "bank"]
