@@ -33,6 +33,7 @@ class Convert:
       pymafsam convert pymaf.safetensors --to onnx --body data/smpl/SMPL_NEUTRAL.pkl
       pymafsam convert pymaf.safetensors --to onnx --body anny24 --precision int8 --people photos/
       pymafsam convert pymaf.safetensors --to official --body data/smpl/SMPL_NEUTRAL.pkl
+      pymafsam convert best.safetensors --bank lspet_mask_points.npy --out banked.safetensors
       pymafsam convert data/smpl/SMPL_NEUTRAL.pkl --out smpl.npz
     """
 
@@ -50,6 +51,8 @@ class Convert:
     """Photographs of people that int8 is calibrated on; some dozens."""
     points: Literal["grid", "mask", "bank"] | None = None
     """How the network's first points were chosen in training, where the file does not tell."""
+    bank: Path | None = None
+    """A bank of points (.npy of mask points) to keep with the weights, for --points bank."""
     trained_on: str | None = None
     """A note on the training data for the description."""
     opset: int = 17
@@ -98,9 +101,12 @@ class Convert:
         return 0
 
     def _described(self, checkpoint: "Checkpoint") -> "Checkpoint":
+        from pymafsam.legacy.bank import read_bank
+
         said = {"policy": self.points, "training": self.trained_on}
         said = {name: value for name, value in said.items() if value is not None}
-        return replace(checkpoint, architecture=replace(checkpoint.architecture, **said))
+        described = replace(checkpoint, architecture=replace(checkpoint.architecture, **said))
+        return described if self.bank is None else described.with_bank(read_bank(self.bank))
 
     def _write(self, checkpoint: "Checkpoint", out: Path) -> None:
         from pymafsam.network import weights

@@ -1,4 +1,4 @@
-"""What a result depends on, as short digests: code, files, names."""
+"""What a result depends on, as digests: code, files, names."""
 
 import hashlib
 from collections.abc import Iterable
@@ -47,3 +47,12 @@ def of_parts(parts: Iterable[bytes]) -> str:
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
     return digest.hexdigest()[:LENGTH]
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal sha256 of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()

@@ -5,12 +5,14 @@ it is kept for checkpoints that were trained so. ``points.from_mask`` is what a 
 """
 
 import random
+from pathlib import Path
 from random import Random
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from pymafsam.errors import BadInput
+from pymafsam.files.pickles import read_npy
 from pymafsam.records import Inside
 
 FOREGROUND, BACKGROUND = 400, 41
@@ -37,6 +39,14 @@ def from_bank(
     if not 0 <= first <= most:
         raise BadInput(f"Row {first} was wanted with {count - 1} after it; the last is {most}.")
     return bank[first : first + count].astype(np.float32)
+
+
+def read_bank(path: Path) -> Float[np.ndarray, "rows points 2"]:
+    """A saved bank. Raises BadInput for any other file."""
+    bank = read_npy(path)
+    if not isinstance(bank, np.ndarray) or bank.ndim != 3 or bank.shape[2] != 2 or not bank.size:
+        raise BadInput(f"{path} is no bank of points: wanted an array (rows, points, 2).")
+    return np.asarray(bank, np.float32)
 
 
 def bank_points(inside: Inside, random: Random) -> Float[np.ndarray, "441 2"]:

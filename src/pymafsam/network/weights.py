@@ -49,6 +49,15 @@ class Checkpoint:
         """Stored points of masks (masks, points, 2), if the network was trained with some."""
         return self.tensors.get("bank")
 
+    def with_bank(self, bank: Float[np.ndarray, "rows points 2"]) -> "Checkpoint":
+        """The same weights with another bank. Raises BadInput where its points are not theirs."""
+        if bank.shape[1] != self.architecture.points:
+            raise BadInput(
+                f"The network reads {self.architecture.points} points; the bank's rows have "
+                f"{bank.shape[1]}."
+            )
+        return replace(self, tensors={**self.tensors, "bank": np.asarray(bank, np.float32)})
+
 
 def read(path: Path) -> Checkpoint:
     """Our file or an official one, by what is inside.

@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from pymafsam.geometry.affine import Window, cut
 from pymafsam.geometry.joints import flip_permutation
-from pymafsam.people.ways import both_ways
+from pymafsam.people.litert import both_ways
 from pymafsam.records import Pixels
 
 SIZE = 256  # pixels of the window as the network sees it

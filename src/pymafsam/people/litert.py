@@ -3,16 +3,20 @@
 import contextlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float
 
 from pymafsam.errors import BadInput
+from pymafsam.records import Pixels
+
+Answer = TypeVar("Answer")
 
 
 class Network:
@@ -82,3 +86,14 @@ def _without_announcements() -> Iterator[None]:
             os.dup2(kept, 2)
             os.close(kept)
             os.close(nowhere)
+
+
+def both_ways(network: Callable[[Pixels], Answer], seen: Pixels) -> tuple[Answer, Answer]:
+    """What a network says of a window and of its mirror image, the latter as it came.
+
+    The second runs in a thread of its own: networks release the interpreter while they compute,
+    so with a core to spare both take as long as one.
+    """
+    with ThreadPoolExecutor(1) as second:
+        mirrored = second.submit(network, np.ascontiguousarray(seen[:, ::-1]))
+        return network(seen), mirrored.result()

@@ -13,7 +13,7 @@ from jaxtyping import Float, Shaped
 
 from pymafsam.geometry.affine import Window, cut
 from pymafsam.geometry.joints import COCO17, flip_permutation
-from pymafsam.people.ways import both_ways
+from pymafsam.people.litert import both_ways
 from pymafsam.pretrained.networks import Runs
 from pymafsam.records import Pixels
 

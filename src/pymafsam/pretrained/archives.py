@@ -5,7 +5,6 @@ sha256 decides whether what came is what was meant.
 """
 
 import contextlib
-import hashlib
 import importlib.util
 import os
 import shutil
@@ -22,6 +21,7 @@ from typing import IO
 
 from pymafsam.errors import BadInput, MissingAsset
 from pymafsam.files import atomic
+from pymafsam.files.digests import sha256_of
 
 Progress = Callable[[str, int, int], None]  # archive, bytes so far, bytes in all
 
@@ -169,15 +169,6 @@ def _bytes_in(folder: Path) -> int:
             with contextlib.suppress(OSError):
                 total += os.stat(os.path.join(path, name)).st_size
     return total
-
-
-def sha256_of(path: Path) -> str:
-    """Hexadecimal sha256 of a file, read in pieces."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def check(path: Path, sha256: str, what: str) -> None:

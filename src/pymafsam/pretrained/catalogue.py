@@ -19,6 +19,7 @@ from pymafsam.config import cache_folder
 from pymafsam.errors import BadInput, MissingAsset
 from pymafsam.files import atomic
 from pymafsam.files.atomic import writing
+from pymafsam.files.digests import sha256_of
 from pymafsam.pretrained import tfjs
 from pymafsam.pretrained.archives import (
     Archive,
@@ -27,7 +28,6 @@ from pymafsam.pretrained.archives import (
     extract,
     find_local,
     remove_leftovers,
-    sha256_of,
 )
 
 log = logging.getLogger(__name__)

@@ -1,6 +1,5 @@
 """The data sets of a run, as its settings name them."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,8 @@ from pymafsam.data.mixture import Mixture
 from pymafsam.data.people import PeopleSet
 from pymafsam.data.samples import DataSet
 from pymafsam.errors import BadInput
+from pymafsam.files.digests import sha256_of
+from pymafsam.legacy.bank import read_bank
 from pymafsam.masks.folder import MaskFolder, open_folder
 from pymafsam.training.settings import Settings
 
@@ -32,7 +33,7 @@ class Sources:
 def open_sources(settings: Settings, model: BodyModel) -> Sources:
     """Open the data sets. Raises BadInput for tables and pictures that are not there."""
     data = settings.data
-    bank = _bank(settings.network.bank)
+    bank = None if settings.network.bank is None else read_bank(settings.network.bank)
     parts: list[DataSet] = []
     for place, (table, images) in enumerate(zip(data.rows, data.images, strict=True)):
         folder = data.masks[place] if place < len(data.masks) else None
@@ -132,16 +133,8 @@ def _validation(
     return None
 
 
-def _bank(path: Path | None) -> Float[np.ndarray, "bank points 2"] | None:
-    if path is None:
-        return None
-    from pymafsam.files.pickles import read_npy
-
-    return np.asarray(read_npy(path), np.float32)
-
-
 def _digest(path: Path) -> str:
-    """Hexadecimal sha256 of a file."""
+    """Hexadecimal sha256 of a table."""
     if not path.is_file():
         raise BadInput(f"There is no table of people at {path}.")
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return sha256_of(path)
