@@ -34,7 +34,7 @@ def enlarged(frame: Frame, side: int = 640) -> Frame:
 def stages(flow: Reconstructor, path: Path, frame: Frame, out: Path) -> Iterator[tuple[str, Any]]:
     """(name, call) of every stage, each fed with what the stage before gives."""
     see = flow.observer
-    people = see.meant(Request(frame=frame))[:1]
+    people = see.describe_requested(Request(frame=frame))[:1]
     observation = see.observe(Request(frame=frame, people=tuple(people)), flow.estimator.needs)
     (bodies,) = flow.estimator.estimate([observation])
     scene = flow.compose(observation, bodies)

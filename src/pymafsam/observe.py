@@ -49,12 +49,12 @@ class Observer:
         """
         frame = request.frame
         described = "keypoints" in needs or ("masks" in needs and request.masks is None)
-        people = self.meant(request) if described else self.boxes(request)
+        people = self.describe_requested(request) if described else self.find_requested(request)
         masks: Sequence[Mask | None] = [None] * len(people)
         if "masks" in needs:
             masks = self.segment(frame, people) if request.masks is None else request.masks
             if "keypoints" in needs:
-                again = self.look_again(frame, people, masks)
+                again = self.describe_touching(frame, people, masks)
                 changed = any(new is not old for new, old in zip(again, people, strict=True))
                 people = again
                 if changed and request.masks is None:
@@ -67,30 +67,32 @@ class Observer:
             masks=tuple(masks),
         )
 
-    def boxes(self, request: Request) -> list[Person]:
-        """The people of a request, as far as boxes go."""
+    def find_requested(self, request: Request) -> list[Person]:
+        """The people of a request with their boxes, not yet described."""
         if request.people is not None:
             return list(request.people)
         if request.prompts is not None:
-            return self.prompted(request.frame, request.prompts)
+            return self.from_prompts(request.frame, request.prompts)
         return self.find(request.frame)
 
-    def meant(self, request: Request) -> list[Person]:
-        """The people of a request, described; among those that were found nobody twice."""
-        people = self.describe(request.frame.pixels, self.boxes(request))
+    def describe_requested(self, request: Request) -> list[Person]:
+        """The people of a request, described; of two boxes around one person one is left out."""
+        people = self.describe(request.frame.pixels, self.find_requested(request))
         found = request.people is None and request.prompts is None
-        return self.told_apart(request.frame, people, drop=found)
+        return self.resolve_duplicates(request.frame, people, drop=found)
 
     def describe(self, pixels: Pixels, people: Sequence[Person]) -> list[Person]:
         """The people as the detector describes them and their prompts correct that."""
         return [corrected(person) for person in self.detector.describe(pixels, people)]
 
-    def told_apart(self, frame: Frame, people: Sequence[Person], *, drop: bool) -> list[Person]:
-        """The people in their order, as far as can be each described as themselves.
+    def resolve_duplicates(
+        self, frame: Frame, people: Sequence[Person], *, drop: bool
+    ) -> list[Person]:
+        """The same people in order, so that no two have the same keypoints where that can be.
 
-        Where two were described alike, the one whom the keypoints fit better has them. The other
-        is looked at again with that person greyed out; ``drop``: and left out where nobody else
-        is there (two boxes were around one person).
+        Of two who do, the one with the higher keypoint score keeps them. The other is described
+        again with that person greyed out. ``drop``: where that shows nobody else, the other is
+        left out: there were two boxes around one person.
         """
         kept: dict[int, Person] = {}
         for k in sorted(range(len(people)), key=lambda k: -(people[k].keypoint_score or 0)):
@@ -109,15 +111,15 @@ class Observer:
         """Everybody the detector is sure enough of, the surest first."""
         return [p for p in self.detector.find(frame.pixels) if p.score >= self.minimum_score]
 
-    def prompted(self, frame: Frame, prompts: Sequence[Prompt]) -> list[Person]:
-        """The people that prompts name.
+    def from_prompts(self, frame: Frame, prompts: Sequence[Prompt]) -> list[Person]:
+        """The people that prompts name, one for each.
 
-        Whoever is clicked at is the found person around the clicks; where nobody was found there,
-        and for masks, what the prompt segments says where they are.
+        The box of a click is that of the found person around it. Where nobody was found there,
+        and for a mask, the box is that of what the segmenter makes of the prompt.
         """
         for k, prompt in enumerate(prompts):
             check(prompt, frame.size, f"Person {k} of {frame.name}")
-        boxes = self.clicked(frame, prompts)
+        boxes = self.boxes_of_prompts(frame, prompts)
         without_box = [k for k, box in enumerate(boxes) if box is None]
         segmented: dict[int, Mask | None] = {}
         if without_box:
@@ -128,7 +130,7 @@ class Observer:
             for k, (prompt, box) in enumerate(zip(prompts, boxes, strict=True))
         ]
 
-    def clicked(
+    def boxes_of_prompts(
         self, frame: Frame, prompts: Sequence[Prompt]
     ) -> list[Float[np.ndarray, "4"] | None]:
         """The prompts' boxes; for clicks without one the smallest found box that agrees."""
@@ -146,13 +148,13 @@ class Observer:
             return []
         return self.segmenter.segment(frame.pixels, [for_person(person) for person in people])
 
-    def look_again(
+    def describe_touching(
         self, frame: Frame, people: Sequence[Person], masks: Sequence[Mask | None]
     ) -> list[Person]:
-        """Whoever has others' pixels in their box is described again with those greyed out.
+        """Everybody with other people's pixels in their box described again, those greyed out.
 
-        A keypoint network easily describes the same one of two people who touch. A second look
-        that is less clear than the first went astray.
+        A keypoint network easily describes the same one of two people who touch. The second
+        description is taken where its keypoint score is higher.
         """
         chosen = list(people)
         for k, person in enumerate(people):
@@ -164,7 +166,7 @@ class Observer:
 
 
 def clearer(one: Person, other: Person) -> bool:
-    """Whether one description is more likely right than another of the same person."""
+    """Whether one description of a person has the higher keypoint score."""
     return (one.keypoint_score or 0) > (other.keypoint_score or 0)
 
 
@@ -180,7 +182,7 @@ def touched(person: Person, masks: Sequence[Mask | None], own: int) -> float:
 
 
 def _own_mask(person: Person) -> Mask | None:
-    """What the keypoint network takes for the person."""
+    """The keypoint network's own mask of the person."""
     if person.mask is None:
         return None
     return Mask(inside=person.mask, score=1.0, source="detector")

@@ -8,6 +8,7 @@ import pytest
 
 from pymafsam import body
 from pymafsam.cli import main
+from pymafsam.files import digests
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("tensorboard")
@@ -38,6 +39,7 @@ def test_a_smoke_run_is_begun_gone_on_with_and_leaves_weights(tmp_path, capsys):
     assert "these differ: batch" in capsys.readouterr().err
     about = json.loads((out / "about.json").read_text())
     assert (about["recipe"], about["seed"]) == ("smoke", 0)
+    assert about["code"] == digests.of_code()
     found = weights.read(out / "last.safetensors").architecture
     assert (found.backbone, found.policy, found.body) == ("movenet-thunder", "mask", "anny24")
 

@@ -44,7 +44,7 @@ class NoMasks:
 def look(detector, people, masks):
     observer = Observer(detector=detector, segmenter=NoMasks())
     frame = Frame(pixels=np.full((100, 200, 3), 7, np.uint8), name="a")
-    return observer.look_again(frame, people, masks)
+    return observer.describe_touching(frame, people, masks)
 
 
 def test_others_pixels_are_grey_in_the_second_look():
@@ -138,12 +138,12 @@ HIDDEN = dataclasses.replace(RIGHT, score=0.5)
 def test_whoever_was_described_as_another_is_looked_at_without_that_one(second, kept):
     observer = Observer(detector=Behind(second), segmenter=NoMasks())
     frame = Frame(pixels=np.zeros((100, 200, 3), np.uint8), name="a")
-    people = observer.meant(Request(frame=frame))
+    people = observer.describe_requested(Request(frame=frame))
     assert len(people) == kept
     assert people[0].keypoint_score == 0.8
     if kept == 2:
         assert people[1] is second
-    given = observer.meant(Request(frame=frame, people=(FRONT, HIDDEN)))
+    given = observer.describe_requested(Request(frame=frame, people=(FRONT, HIDDEN)))
     assert len(given) == 2, "whom the user means is never dropped"
 
 

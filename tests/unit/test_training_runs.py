@@ -21,6 +21,7 @@ pytest.importorskip("tensorboard")
 from pymafsam.network import weights  # noqa: E402
 from pymafsam.network.backbone import BACKBONES  # noqa: E402
 from pymafsam.training import checkpoints, run_folder  # noqa: E402
+from pymafsam.training.board import Board  # noqa: E402
 from pymafsam.training.trainer import Trainer  # noqa: E402
 from pymafsam.training.validation import validate  # noqa: E402
 
@@ -130,6 +131,21 @@ def test_a_full_disk_leaves_the_old_checkpoint_whole(model, tmp_path, caplog):
     assert checkpoints.read(tmp_path).step == 0
     assert sorted(p.name for p in tmp_path.iterdir()) == [checkpoints.LATEST]
     assert "the one before is kept" in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # TensorBoard's
+def test_a_full_disk_costs_figures_and_pictures_and_not_the_run(tmp_path, caplog):
+    board = Board(tmp_path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+    try:
+        for step in range(3):
+            board.figures(step, {"losses/total": 1.0})
+            board.sheet(step, np.zeros((9, 9, 3), np.uint8))
+        board.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "the run goes on" in caplog.text
 
 
 def test_a_run_leaves_weights_that_load_and_pictures(model, tmp_path):

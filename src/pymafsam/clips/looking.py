@@ -135,7 +135,7 @@ class Looker:
         if request.people is not None:
             people = observer.describe(frame.pixels, list(request.people))
             return people, (None,) * len(people)
-        asked = [] if request.prompts is None else observer.prompted(frame, request.prompts)
+        asked = [] if request.prompts is None else observer.from_prompts(frame, request.prompts)
         places = (
             self._found(frame, known) if anew or not known else [one.moved_on() for one in known]
         )

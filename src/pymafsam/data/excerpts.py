@@ -5,6 +5,7 @@ is done with the crop afterwards.
 """
 
 import hashlib
+import logging
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from pymafsam.errors import BadInput
 from pymafsam.files.atomic import writing
 from pymafsam.files.frames import read_picture
 from pymafsam.records import Pixels
+
+log = logging.getLogger(__name__)
 
 SLACK = 4  # pixels beyond: squares are cut to whole pixels and sampled between them
 
@@ -88,7 +91,11 @@ def _read(kept: Path) -> Excerpt | None:
 
 
 def _write(kept: Path, excerpt: Excerpt) -> Excerpt:
-    with writing(kept) as temporary, temporary.open("wb") as stream:
-        frame = np.array([*excerpt.origin, *excerpt.size])
-        np.savez(stream, pixels=excerpt.pixels, frame=frame)
+    """Keep it where that can be: with a full disk the picture is read again next time."""
+    frame = np.array([*excerpt.origin, *excerpt.size])
+    try:
+        with writing(kept) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, pixels=excerpt.pixels, frame=frame)
+    except BadInput as error:
+        log.warning("An excerpt could not be kept: %s", error)
     return excerpt

@@ -116,7 +116,13 @@ def truth_of(annotations: Path) -> "COCO":
 
     # pycocotools talks on standard output.
     with contextlib.redirect_stdout(io.StringIO()):
-        return COCO(str(annotations))
+        truth = COCO(str(annotations))
+        if 0 in truth.anns:
+            # To pycocotools a match with the annotation 0 is none.
+            for number, row in enumerate(truth.dataset["annotations"], start=1):
+                row["id"] = number
+            truth.createIndex()
+    return truth
 
 
 def _evaluated(

@@ -19,7 +19,7 @@ from pymafsam.pretrained import catalogue, networks
 from pymafsam.records import Person, Pixels
 from pymafsam.registry import Table
 
-MINIMUM_SCORE_TURNED = 0.5  # a turned picture has to show more
+MINIMUM_SCORE_TURNED = 0.5  # for people found in a turned picture
 log = logging.getLogger(__name__)
 
 

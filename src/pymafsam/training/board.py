@@ -1,6 +1,8 @@
 """What a run tells on its way: figures and pictures for TensorBoard, figures in a file."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,8 @@ from jaxtyping import Float
 
 from pymafsam import crops
 from pymafsam.body import BodyModel
+from pymafsam.errors import BadInput
+from pymafsam.files.atomic import writing
 from pymafsam.geometry.camera import CROP_FOCAL, CROP_SIDE
 from pymafsam.network.pymaf import Estimate
 from pymafsam.network.skinning import SkinnedBody
@@ -16,6 +20,8 @@ from pymafsam.records import Body, Camera, Mesh, Person, Pixels, Pose, Scene
 from pymafsam.render import contact_sheet, overlay
 from pymafsam.training import run_folder
 from pymafsam.training.losses import Targets
+
+log = logging.getLogger(__name__)
 
 SHOWN = 6  # people of a batch
 ACROSS = 3  # panels of a person: input with mask and points, prediction, target
@@ -40,9 +46,11 @@ class Board:
         """Numbers by name, such as ``losses/pose_3``, after a step."""
         if self._writer is None or self.folder is None:
             return
-        for name, value in figures.items():
-            self._writer.add_scalar(name, value, step)
-        run_folder.note(self.folder, step, figures)
+        with going_on(self.folder):
+            run_folder.note(self.folder, step, figures)
+        with going_on(self.folder):
+            for name, value in figures.items():
+                self._writer.add_scalar(name, value, step)
 
     def sheet(self, step: int, pixels: Pixels) -> None:
         """A picture after a step; the latest also lies in the folder as ``pictures.png``."""
@@ -50,12 +58,25 @@ class Board:
             return
         from PIL import Image
 
-        self._writer.add_image("pictures", pixels, step, dataformats="HWC")
-        Image.fromarray(pixels).save(self.folder / "pictures.png")
+        with going_on(self.folder), writing(self.folder / "pictures.png") as path:
+            Image.fromarray(pixels).save(path)
+        with going_on(self.folder):
+            self._writer.add_image("pictures", pixels, step, dataformats="HWC")
 
     def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
+        """Write what TensorBoard still has to write."""
+        if self._writer is not None and self.folder is not None:
+            with going_on(self.folder):
+                self._writer.close()
+
+
+@contextmanager
+def going_on(folder: Path) -> Iterator[None]:
+    """A run of days does not end because a curve could not be written (a full disk): it is said."""
+    try:
+        yield
+    except (OSError, BadInput) as error:
+        log.error("Figures could not be written to %s (%s); the run goes on", folder, error)
 
 
 def sheet(targets: Targets, estimate: Estimate, model: BodyModel, skin: SkinnedBody) -> Pixels:

@@ -13,6 +13,7 @@ from typing import Any
 from pymafsam.errors import BadUsage
 from pymafsam.files import made
 from pymafsam.files.atomic import writing
+from pymafsam.files.digests import of_code
 from pymafsam.training import checkpoints
 from pymafsam.training.settings import Settings, dump
 
@@ -41,6 +42,7 @@ def begin(folder: Path, settings: Settings, recipe: str, digests: Mapping[str, s
         "command": sys.argv,
         "seed": settings.seed,
         "revision": revision(),
+        "code": of_code(),
         "data": dict(digests),
         "environment": environment(),
     }

@@ -1,5 +1,7 @@
 """Crops and their answers stay together, whatever is done to them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -103,8 +105,6 @@ def test_the_weak_camera_shows_the_body_where_the_keypoints_are(augmentation):
     keypoints = np.zeros((24, 3))
     keypoints[14] = [*place[0], 1.0]  # the pelvis, which has no other side
     row = row_with(keypoints=keypoints, pose=np.zeros(72), betas=np.zeros(10))
-    from dataclasses import replace
-
     row = replace(row, translation=translation, focal=focal, size=SIZE)
     made = sample_of(row, dotted(np.array([[80.0, 70.0]])), None, augmentation)
     scale, x, y = made.camera
@@ -178,8 +178,6 @@ def test_first_points_come_from_the_mask_or_the_grid(people):
 
 
 def test_first_points_of_a_bank_are_one_of_its_rows(people):
-    from dataclasses import replace
-
     bank = np.random.default_rng(0).uniform(-1, 1, (5, 441, 2))
     found = replace(people, points="bank", bank=bank).sample(0, generator(0, 0, 0)).points
     assert any(np.array_equal(found, row.astype(np.float32)) for row in bank)
@@ -214,8 +212,6 @@ def test_a_square_beside_the_picture_shows_black(people):
 
 
 def test_a_mixture_draws_by_its_weights(people):
-    from dataclasses import replace
-
     parts = [people, replace(people, name="other")]
     drawn = [
         Mixture(parts=parts, weights=[1.0, 3.0]).sample(k % 3, generator(0, k, 0)).dataset
@@ -233,10 +229,16 @@ def test_the_official_shares_are_pymafs():
     assert official_weights(0, [10], 0) == pytest.approx((0, 0.3, 0))
 
 
+def test_excerpts_that_cannot_be_kept_cost_nobody(people, tmp_path, caplog):
+    (tmp_path / "kept").write_text("where a folder should be")
+    unkept = replace(people, kept=Excerpts(tmp_path / "kept"))
+    plain, made = (data.augmented(0, Augmentation()) for data in (people, unkept))
+    np.testing.assert_array_equal(made.pixels, plain.pixels)
+    assert "could not be kept" in caplog.text
+
+
 @pytest.mark.parametrize("compatible", [False, True])
 def test_kept_excerpts_give_the_same_samples(people, tmp_path, compatible):
-    from dataclasses import replace
-
     small = replace(people, compatible=compatible, rows=people.rows.take(np.array([0])))
     small = replace(small, rows=replace(small.rows, scale=np.array([0.12])))
     kept = replace(small, kept=Excerpts(tmp_path / "kept"))

@@ -141,6 +141,7 @@ def by_likeness(found: Sequence[Found], people: Sequence[Annotated]) -> list[Fou
 def _likeness(run: Run) -> list[Figure]:
     """Object keypoint similarity of every annotated person (missed: 0), and by attribute."""
     rows: dict[str, list[tuple[int, float]]] = {"mesh": [], "detector": []}
+    seen = {"mesh"}  # a network may need no detector's keypoints, and results have none
     groups: dict[str, list[tuple[int, float]]] = {}
     for index, case, answer in run.each():
         kinds = dict(
@@ -149,11 +150,12 @@ def _likeness(run: Run) -> list[Figure]:
         for person, found in pairs(answer, case.truth):
             for source, attribute in POINTS.items():
                 points = None if found is None else getattr(found, attribute)
+                seen |= set() if points is None else {source}
                 like = 0.0 if points is None else coco.similarity(points, person)
                 rows[source].append((index, like))
             for attribute, kind in kinds[person.id].items():
                 groups.setdefault(f"{attribute}: {kind}", []).append(rows["mesh"][-1])
-    out = [figure("OKS", source, "mean", pairs_) for source, pairs_ in rows.items()]
+    out = [figure("OKS", name, "mean", rows[name]) for name in rows if name in seen]
     return out + [
         figure(f"OKS, {name}", "mesh", "mean", values) for name, values in sorted(groups.items())
     ]
