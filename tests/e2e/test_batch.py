@@ -1,7 +1,10 @@
 """``pymafsam batch``: rows and files are the same whoever works, and a run goes on."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,9 +26,11 @@ def pictures(networks, tmp_path_factory):
     return folder
 
 
+COMMON = ("--segmenter", "none", "--detector", "fast", "--shard", "2", "--save", "json")
+
+
 def batch(pictures, out, *options):
-    common = ("--segmenter", "none", "--detector", "fast", "--shard", "2", "--save", "json")
-    return main(["batch", str(pictures), "--out", str(out), *common, *options])
+    return main(["batch", str(pictures), "--out", str(out), *COMMON, *options])
 
 
 def content(folder):
@@ -78,3 +83,22 @@ def test_other_options_do_not_go_on_with_a_run(pictures, by_one, capsys):
 @pytest.mark.parametrize("wrong", [("--part", "3/2"), ("--shard", "0"), ("--engine", "rey")])
 def test_wrong_use_is_told_before_anything_is_loaded(pictures, tmp_path, wrong):
     assert batch(pictures, tmp_path, *wrong) == 2
+
+
+def test_ray_makes_the_files_that_this_machine_makes(pictures, by_one, tmp_path):
+    pytest.importorskip("ray", reason="the extra [ray] is not installed")
+    words = ["batch", str(pictures), "--out", str(tmp_path / "o"), "--engine", "ray"]
+    words += ["--workers", "1", *COMMON]
+    quiet = {"RAY_DATA_DISABLE_PROGRESS_BARS": "1", "RAY_worker_niceness": "0"}
+    quiet |= {"RAY_ADDRESS": ""}  # a cluster of its own, whatever this machine belongs to
+    # A process of its own: what Ray starts ends with it.
+    done = subprocess.run(
+        [sys.executable, "-m", "pymafsam.cli", *words],
+        env=os.environ | quiet,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr  # one of the pictures is broken
+    assert content(tmp_path / "o") == content(by_one)

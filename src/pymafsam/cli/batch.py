@@ -11,13 +11,14 @@ import tyro
 
 from pymafsam.cli.bars import is_terminal, progress_bar
 from pymafsam.cli.inputs import read_names, recipe, report_failures
-from pymafsam.cli.options import MOST_THREADS, Flow, check_range
+from pymafsam.cli.options import MOST_THREADS, Flow, check_range, check_workers
 from pymafsam.errors import BadUsage
 
 if TYPE_CHECKING:
     from pymafsam.scale.engines import Means, Tally
     from pymafsam.scale.shards import Shard, Store
 
+MOST_WORKERS = 100_000  # of a cluster
 MOST_NAMED = 20  # failures on the terminal; _failures.json has them all
 
 
@@ -81,7 +82,9 @@ class Batch(Flow):
     def checked(self) -> tuple[int, int]:
         """The part, counted from 0, and how many there are. Raises BadUsage."""
         check_range("--shard", self.shard, 1)
-        check_range("--workers", self.workers, 0)
+        if self.engine == "local":
+            check_workers(self.workers, 0)
+        check_range("--workers", self.workers, 0, MOST_WORKERS)
         check_range("--threads", self.threads, 1, MOST_THREADS)
         check_range("--gpus", self.gpus, 0)
         found = re.fullmatch(r"(\d+)/(\d+)", self.part)

@@ -13,6 +13,7 @@ from pymafsam.errors import BadUsage
 if TYPE_CHECKING:
     from pymafsam.pipeline import Reconstructor
 
+FOR_A_CORE = 4  # processes; each has networks of its own, 0.65 GB and more
 MOST_THREADS = 4096  # more than any machine has cores; libraries fail in odd ways beyond
 
 
@@ -62,6 +63,13 @@ class Flow:
                 minimum_score=self.min_score,
                 threads=threads,
             )
+
+
+def check_workers(workers: int, least: int = 1) -> None:
+    """Raises BadUsage for more processes than this machine can be meant to carry."""
+    from pymafsam.scale.pool import cores
+
+    check_range("--workers", workers, least, FOR_A_CORE * cores())
 
 
 def check_range(

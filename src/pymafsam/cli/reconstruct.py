@@ -13,7 +13,7 @@ import tyro
 
 from pymafsam.cli.bars import tracked
 from pymafsam.cli.inputs import Inputs, Run, read_names, recipe
-from pymafsam.cli.options import Flow
+from pymafsam.cli.options import Flow, check_workers
 from pymafsam.errors import BadInput, BadUsage
 from pymafsam.files import made
 from pymafsam.records import Mask
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pymafsam.people.boxes import GivenBoxes
     from pymafsam.pipeline import Reconstructor
     from pymafsam.records import Frame, Origin, Request, Scene
+
+HELD = 2  # scenes at most that are being saved while the next one is made
 
 
 @dataclass(kw_only=True)
@@ -70,6 +72,7 @@ class Reconstruct(Inputs, Flow):
     def run(self) -> int:
         from pymafsam import export
 
+        check_workers(self.workers)
         formats = read_names("--save", self.save, export.EXPORTERS.names())
         sources = self.find()
         if sum(said is not None for said in (self.boxes, self.masks, self.prompts)) > 1:
@@ -191,19 +194,28 @@ class Job:
         return self.run.report("people")
 
     def here(self, reconstructor: "Reconstructor", pictures: "Sequence[Source]") -> None:
-        """Pictures by this process."""
+        """Pictures by this process: one is drawn and saved while the next is looked at."""
         from pymafsam import export
+        from pymafsam.ahead import abreast
         from pymafsam.pipeline import scenes
 
         export.prepare(self.formats)
         with closing(tracked(pictures, "reconstruct")) as counted:
-            for request, scene in scenes(reconstructor, self.requests(counted)):
-                origin = self.origins.pop(request.key)
-                if isinstance(scene, Exception):
-                    self.run.fail(request.frame.name, scene)
-                    continue
-                with self.run.attempt(request.frame.name):
-                    self.keep(replace(scene, origin=origin), request.key)
+            found = scenes(reconstructor, self.requests(counted))
+            for name, outcome in abreast(self.keep, self.dated(found), HELD):
+                if isinstance(outcome, Exception):
+                    self.run.fail(name, outcome)
+                else:
+                    self.count(name, outcome)
+
+    def dated(
+        self, found: "Iterable[tuple[Request, Scene | Exception]]"
+    ) -> "Iterator[tuple[Request, Scene | Exception]]":
+        """The scenes with what they were made of."""
+        for request, scene in found:
+            origin = self.origins.pop(request.key)
+            failed = isinstance(scene, Exception)
+            yield request, scene if failed else replace(scene, origin=origin)
 
     def by_workers(self, pictures: "Sequence[Source]") -> None:
         """Pictures by worker processes; the results are the same."""
@@ -294,12 +306,20 @@ class Job:
 
         return export.paths(self.run.options.out, name, self.formats)
 
-    def keep(self, scene: "Scene", name: str) -> None:
-        """Save a scene and count it."""
+    def keep(
+        self, made_of: "tuple[Request, Scene | Exception]"
+    ) -> "tuple[str, int | Exception]":
+        """Save a scene; the picture's name, and how many people there are or what went wrong."""
         from pymafsam import export
 
-        export.save(scene, self.run.options.out, self.formats, stem=name)
-        self.count(scene.name, len(scene.bodies))
+        request, scene = made_of
+        if isinstance(scene, Exception):
+            return request.frame.name, scene
+        try:
+            export.save(scene, self.run.options.out, self.formats, stem=request.key)
+        except Exception as error:  # told of its picture; the others go on
+            return request.frame.name, error
+        return request.frame.name, len(scene.bodies)
 
     def count(self, name: str, people: int) -> None:
         """Note that a picture is done."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from pymafsam import export
-from pymafsam.clips.ahead import abreast, ahead
+from pymafsam.ahead import abreast, ahead
 from pymafsam.clips.film import Stage, kinds, pieces
 from pymafsam.clips.following import Followed, Wanted, follow
 from pymafsam.clips.looking import Ask, Looker
