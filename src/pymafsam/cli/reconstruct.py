@@ -306,9 +306,7 @@ class Job:
 
         return export.paths(self.run.options.out, name, self.formats)
 
-    def keep(
-        self, made_of: "tuple[Request, Scene | Exception]"
-    ) -> "tuple[str, int | Exception]":
+    def keep(self, made_of: "tuple[Request, Scene | Exception]") -> "tuple[str, int | Exception]":
         """Save a scene; the picture's name, and how many people there are or what went wrong."""
         from pymafsam import export
 
