@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from pymafsam import body as bodies
+from pymafsam.ahead import ahead
 from pymafsam.body import place
 from pymafsam.cli.main import main
 from pymafsam.clips import Clip, ClipOptions, film, flow, looking, reconstruct, shelf
-from pymafsam.ahead import ahead
 from pymafsam.clips.following import Wanted
 from pymafsam.clips.shelf import Shelf
 from pymafsam.errors import BadInput
