@@ -141,10 +141,9 @@ def _stage(
     # Frames of a film stand on one stage; a large picture's is not kept.
     out = (_kept_ground if size[0] * size[1] <= KEPT else _ground)(size, horizon).copy()
     if shadows:
-        y0, x0 = np.min([(one.top, one.left) for one in shadows], axis=0)
-        y1, x1 = np.max(
-            [(one.top + one.dark.shape[0], one.left + one.dark.shape[1]) for one in shadows], axis=0
-        )
+        y0, x0 = min(one.top for one in shadows), min(one.left for one in shadows)
+        y1 = max(one.top + one.dark.shape[0] for one in shadows)
+        x1 = max(one.left + one.dark.shape[1] for one in shadows)
         dark = np.zeros((y1 - y0, x1 - x0), np.float32)
         for one in shadows:
             height, width = one.dark.shape
