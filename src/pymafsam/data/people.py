@@ -17,6 +17,7 @@ from pymafsam.data.augment import SPIN, Augmentation, Ranges
 from pymafsam.data.excerpts import Excerpt, Excerpts
 from pymafsam.data.rows import PIXELS_PER_SCALE, Row, Rows
 from pymafsam.data.samples import Sample
+from pymafsam.data.shards import Shards
 from pymafsam.errors import BadInput, BadUsage
 from pymafsam.files import rle
 from pymafsam.files.frames import read_picture
@@ -52,7 +53,7 @@ POINTS: Mapping[str, PointsOf] = {"grid": _grid, "mask": _mask, "bank": _bank}
 
 @dataclass(frozen=True, kw_only=True)
 class PeopleSet:
-    """The people of ``rows`` in the pictures below ``images``: a ``DataSet``.
+    """The people of ``rows`` in the pictures below ``images``, or in tars: a ``DataSet``.
 
     ``points`` names a row of ``POINTS``. ``masks`` holds masks for rows that carry none. ``kept``:
     where the parts of pictures that are needed are kept decoded.
@@ -62,7 +63,7 @@ class PeopleSet:
 
     name: str
     rows: Rows
-    images: Path
+    images: Path | Shards
     ranges: Ranges = SPIN
     points: str = "mask"
     masks: MaskFolder | None = None
@@ -89,8 +90,7 @@ class PeopleSet:
     ) -> Sample:
         """Person ``index`` under a given augmentation; ``random`` is for rows of the bank."""
         row = self.rows[index]
-        path = self.images / row.image
-        seen = self.kept.of(path, row, self.ranges) if self.kept else read_picture(path).pixels
+        seen = self._seen(row)
         seen = Excerpt.whole(seen) if isinstance(seen, np.ndarray) else seen
         inside = self._inside(row, seen.size)
         made = sample_of(row, seen, inside, augmentation, self.size, compatible=self.compatible)
@@ -102,7 +102,16 @@ class PeopleSet:
     def missing(self) -> list[str]:
         """The pictures that rows name and that are not there, by name."""
         names = sorted({str(name) for name in self.rows.image})
+        if isinstance(self.images, Shards):
+            return [name for name in names if name not in self.images]
         return [name for name in names if not (self.images / name).is_file()]
+
+    def _seen(self, row: Row) -> Pixels | Excerpt:
+        """The row's picture, or the part of it that crops can show."""
+        if isinstance(self.images, Shards):
+            return self.images.read(row.image).pixels
+        path = self.images / row.image
+        return self.kept.of(path, row, self.ranges) if self.kept else read_picture(path).pixels
 
     def _inside(self, row: Row, size: tuple[int, int]) -> Inside | None:
         """The person's mask over the whole picture, where there is one."""

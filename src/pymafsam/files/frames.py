@@ -1,6 +1,7 @@
 """Read pictures from files, folders and videos: upright RGB, whatever was in the file."""
 
 import contextlib
+import io
 import logging
 import math
 import os
@@ -107,8 +108,10 @@ def read_source(source: Source) -> Iterator[Frame]:
         yield read_picture(source.path, source.name)
 
 
-def read_picture(path: Path, name: str | None = None) -> Frame:
+def read_picture(path: Path, name: str | None = None, content: bytes | None = None) -> Frame:
     """The picture in a file, upright (EXIF orientation applied), 8-bit RGB.
+
+    With ``content``, the file's bytes, ``path`` is only what it is called in errors.
 
     Transparent pixels are laid over white, 16-bit and floating values scaled to 8 bits; of an
     animation the first picture is read. Raises BadInput when the file is missing, damaged, cut
@@ -122,7 +125,7 @@ def read_picture(path: Path, name: str | None = None) -> Frame:
             # Pillow warns and refuses by size on its own; our limit below speaks more clearly,
             # and other oddities (broken EXIF, palette transparency) do not spoil the pixels.
             warnings.simplefilter("ignore")
-            with opened(path) as picture:
+            with opened(path, content) as picture:
                 if getattr(picture, "is_animated", False):
                     log.info("%s is an animation: its first picture is used.", path)
                 exif = _exif(picture)
@@ -145,8 +148,8 @@ def read_picture(path: Path, name: str | None = None) -> Frame:
     return Frame(pixels=pixels, name=name or path.name, focal=focal)
 
 
-def opened(path: Path) -> "Picture":
-    """The picture, its pixels not yet decoded.
+def opened(path: Path, content: bytes | None = None) -> "Picture":
+    """The picture in a file, or in its ``content``, its pixels not yet decoded.
 
     Of Pillow's readers only those of ``PICTURE_FORMATS`` are used. Raises BadInput for one that is
     larger than ``limits.MOST_PIXELS``, else what Pillow raises.
@@ -158,7 +161,7 @@ def opened(path: Path) -> "Picture":
         prepare()
         formats = [name for name in PICTURE_FORMATS if name in Image.OPEN]  # AVIF may be absent
         with contextlib.suppress(UnidentifiedImageError):
-            picture = Image.open(path, formats=formats)
+            picture = Image.open(path if content is None else io.BytesIO(content), formats=formats)
             limits.check_pixels(str(path), picture.size)
             return picture
     raise UnidentifiedImageError(str(path))

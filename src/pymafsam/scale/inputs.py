@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pymafsam.errors import BadInput, MissingAsset
 from pymafsam.files.frames import PICTURES
+from pymafsam.files.urls import address, file_system
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -35,28 +36,16 @@ def find(inputs: Sequence[str], column: str = "path") -> list[Item]:
     return list({item.location: item for item in items}.values())
 
 
-def file_system(url: str) -> tuple[Any, str]:
-    """fsspec's file system of a path or URL, and the path on it. Raises MissingAsset, BadInput."""
-    try:
-        import fsspec
-    except ImportError as error:
-        raise MissingAsset("Lists and URLs need fsspec: pip install 'pymafsam[batch]'") from error
-    try:
-        return fsspec.core.url_to_fs(url)
-    except (ImportError, ValueError) as error:
-        raise BadInput(f"{url} cannot be opened: {error}") from error
-
-
 def _of(text: str, column: str) -> Iterator[Item]:
     files, path = file_system(text)
     suffix = PurePosixPath(path).suffix.lower()
     try:
         if any(sign in path for sign in "*?[") and not files.exists(path):
             matching = [p for p in sorted(files.glob(path)) if not _last(p).startswith(".")]
-            found = [Item(location=_url(files, p), name=_last(p)) for p in matching]
+            found = [Item(location=address(files, p), name=_last(p)) for p in matching]
         elif files.isdir(path):
             found = [
-                Item(location=_url(files, p), name=p[len(path.rstrip("/")) + 1 :])
+                Item(location=address(files, p), name=p[len(path.rstrip("/")) + 1 :])
                 for p in sorted(files.find(path))
                 if not _hidden(p[len(path) :])
             ]
@@ -67,7 +56,7 @@ def _of(text: str, column: str) -> Iterator[Item]:
             yield from (_absolute(files, path, one) for one in named)
             return
         else:
-            found = [Item(location=_url(files, path), name=_last(path))]
+            found = [Item(location=address(files, path), name=_last(path))]
     except OSError as error:
         raise BadInput(f"{text} cannot be read ({error}).") from error
     pictures = [item for item in found if PurePosixPath(item.name).suffix.lower() in PICTURES]
@@ -102,14 +91,8 @@ def _absolute(files: "AbstractFileSystem", listed_in: str, one: str) -> Item:
     """A path of a list as an item; what is relative lies beside the list."""
     folder = str(PurePosixPath(listed_in).parent)
     relative = "://" not in one and not PurePosixPath(one).is_absolute()
-    location = _url(files, f"{folder}/{one}") if relative else one
+    location = address(files, f"{folder}/{one}") if relative else one
     return Item(location=location, name=one.lstrip("/") if relative else _last(one))
-
-
-def _url(files: "AbstractFileSystem", path: str) -> str:
-    """A path that means the same elsewhere: local ones stay plain."""
-    local = "file" in ((files.protocol,) if isinstance(files.protocol, str) else files.protocol)
-    return path if local else files.unstrip_protocol(path)
 
 
 def _last(path: str) -> str:

@@ -18,8 +18,9 @@ from typing import Any
 from pymafsam.errors import BadInput, MissingAsset
 from pymafsam.files import made
 from pymafsam.files.atomic import check_writable, writing
+from pymafsam.files.urls import file_system
 from pymafsam.scale import rows
-from pymafsam.scale.inputs import Item, file_system
+from pymafsam.scale.inputs import Item
 
 FORMAT = "pymafsam-batch/1"
 MAKER = "batch"

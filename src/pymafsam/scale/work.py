@@ -8,8 +8,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pymafsam.errors import BadInput, PymafsamError
+from pymafsam.files.urls import file_system
 from pymafsam.scale import rows
-from pymafsam.scale.inputs import Item, file_system
+from pymafsam.scale.inputs import Item
 from pymafsam.scale.shards import Store
 
 if TYPE_CHECKING:

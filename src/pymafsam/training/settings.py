@@ -98,7 +98,7 @@ class DataSettings:
     rows: tuple[Path, ...] = ()
     """Tables of people in SPIN's layout (.npz; pymafsam prepare writes them)."""
     images: tuple[Path, ...] = ()
-    """The folder of each table's pictures."""
+    """The folder of each table's pictures, or tar files: s3://bucket/lspet-*.tar (fsspec)."""
     masks: tuple[Path, ...] = ()
     """Folders of masks (pymafsam mask save), in the order of rows; fewer are enough."""
     shares: tuple[float, ...] = ()

@@ -12,6 +12,7 @@ from pymafsam.data import augment, people, rows
 from pymafsam.data.mixture import Mixture
 from pymafsam.data.people import PeopleSet
 from pymafsam.data.samples import DataSet
+from pymafsam.data.shards import Shards, is_shards
 from pymafsam.errors import BadInput
 from pymafsam.files.digests import sha256_of
 from pymafsam.legacy.bank import read_bank
@@ -70,7 +71,7 @@ def _photographs(
     made = PeopleSet(
         name=table.stem,
         rows=found,
-        images=images,
+        images=Shards.open(images) if is_shards(images) else images,
         ranges=ranges,
         points=settings.network.points,
         masks=folder,

@@ -1,6 +1,9 @@
 """Crops and their answers stay together, whatever is done to them."""
 
+import pickle
+import tarfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from pymafsam.data.mixture import Mixture, official_weights
 from pymafsam.data.people import PeopleSet, check_pictures, sample_of
 from pymafsam.data.rows import Row, Rows
 from pymafsam.data.samples import Batch, DataSet, generator
+from pymafsam.data.shards import Shards, is_shards
 from pymafsam.errors import BadInput, BadUsage
 from pymafsam.files import rle
 from pymafsam.geometry import camera
@@ -165,6 +169,41 @@ def test_the_same_seed_epoch_and_index_give_the_same_sample(people):
     np.testing.assert_array_equal(one.keypoints, same.keypoints)
     np.testing.assert_array_equal(one.points, same.points)
     assert (one.pixels != other.pixels).any()
+
+
+@pytest.mark.parametrize("where", ["folder", "memory"])
+def test_pictures_in_tar_files_give_the_samples_of_a_folder(people, tmp_path, where):
+    pytest.importorskip("fsspec")
+    place = tmp_path / "s-*.tar"
+    for number, names in enumerate((["0.png", "2.png"], ["1.png"])):
+        with tarfile.open(tmp_path / f"s-{number}.tar", "w") as tar:
+            for name in names:
+                tar.add(tmp_path / name, f"./{name}")
+    if where == "memory":
+        from fsspec.implementations.memory import MemoryFileSystem
+
+        for tar in tmp_path.glob("*.tar"):
+            MemoryFileSystem().pipe_file(f"/bucket/{tar.name}", tar.read_bytes())
+        place = Path("memory://bucket/s-*.tar")
+    shards = Shards.open(place)
+    packed = replace(people, images=pickle.loads(pickle.dumps(shards)))
+    assert packed.missing() == []
+    for k in range(3):
+        one, two = (each.sample(k, generator(7, 0, k)) for each in (people, packed))
+        np.testing.assert_array_equal(one.pixels, two.pixels)
+    with pytest.raises(BadInput, match=r"no picture 9\.png"):
+        shards.read("9.png")
+
+
+@pytest.mark.parametrize("content", [b"", b"no tar file", b"x" * 3000])
+def test_tar_files_that_are_none_are_refused(tmp_path, content):
+    pytest.importorskip("fsspec")
+    (tmp_path / "a.tar").write_bytes(content)
+    assert is_shards(tmp_path / "a.tar")
+    with pytest.raises(BadInput, match="tar"):
+        Shards.open(tmp_path / "a.tar")
+    with pytest.raises(BadInput, match="0 tar files"):
+        Shards.open(tmp_path / "b-*.tar")
 
 
 def test_first_points_come_from_the_mask_or_the_grid(people):
