@@ -240,6 +240,38 @@ def test_the_shortest_videos_are_videos(tmp_path, reconstructor, frames):
     assert len(list(video.frames(tmp_path / "o" / "walk_side.mp4", "walk", pytest.fail))) == frames
 
 
+def test_a_video_without_sound_makes_films_without(tmp_path, reconstructor):
+    path = write(tmp_path / "walk.mp4", 3)
+    run(path, tmp_path / "o", reconstructor, **FILMS)
+    for name in ("overlay", "side"):
+        assert not video.facts(tmp_path / "o" / f"walk_{name}.mp4").has_sound
+
+
+def test_chunks_too_large_to_be_held_are_streamed_to_the_same_motions(
+    tmp_path, reconstructor, monkeypatch
+):
+    path = write(tmp_path / "walk.mp4", 9)
+    run(path, tmp_path / "held", reconstructor)
+    monkeypatch.setattr(flow, "HELD_BYTES", 0)
+    run(path, tmp_path / "streamed", reconstructor)
+    held, streamed = (tmp_path / name / "walk.npz" for name in ("held", "streamed"))
+    assert held.read_bytes() == streamed.read_bytes()
+
+
+def test_a_4k_video_keeps_its_size(tmp_path, reconstructor):
+    path = tmp_path / "large.mp4"
+    encoder = video.Encoder(path, (3840, 2160), 25.0)
+    for k in range(2):
+        encoder.write(np.kron(picture(k)[:54], np.ones((40, 40, 1), np.uint8)), k / 25)
+    encoder.close()
+    report = run(path, tmp_path / "o", reconstructor, formats=("picture", "npz"))
+    assert (report.frames, report.people) == (2, 1)
+    (motion,) = load(tmp_path / "o" / "large.npz").motions
+    assert motion.boxes[0] == pytest.approx(40 * np.array([10, 12, 22, 52]), abs=40)
+    film = next(video.frames(tmp_path / "o" / "large_overlay.mp4", "large", pytest.fail))
+    assert film.size == (3840, 2160)
+
+
 def test_nobody_in_a_video_is_no_failure(tmp_path, reconstructor):
     path = write(tmp_path / "empty.mp4", 3, people=0)
     report = run(path, tmp_path / "o", reconstructor, **FILMS)
