@@ -1,6 +1,6 @@
 """Where a video's processor time goes: seconds of each stage, by the clocks of the threads.
 
-    python benchmarks/video_stages.py CLIP.mp4 --out DIR [--words="--segmenter none"]
+python benchmarks/video_stages.py CLIP.mp4 --out DIR [--words="--segmenter none"]
 """
 
 import argparse
