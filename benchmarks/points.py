@@ -6,7 +6,8 @@
 Runs `pymafsam evaluate coco` with each, and with the keypoint fit for comparison (whose rows also
 hold the detector's own keypoints), every run in a folder of its own below --out: interrupted, the
 same command goes on. Prints the markdown table of docs/results/evaluation.md, every figure with its
-95 % interval, and the differences from the grid on the same draws of pictures (paired bootstrap).
+95 % interval, and the differences from the grid on the same draws of pictures (paired bootstrap);
+they also lie in --out as table.md.
 A bank is made by `pymafsam mask save` and `pymafsam mask points`; without one that column is left
 out unless the weights hold one.
 """
@@ -104,7 +105,9 @@ def main() -> None:
     ways = {"fit": evaluated(options, "fit", [])}
     for policy in policies:
         ways[policy] = evaluated(options, policy, ["--weights", weights, "--points", policy])
-    print("\n".join(["", *table(ways), "", *differences(ways)]))
+    content = "\n".join([*table(ways), "", *differences(ways)])
+    (options.out / "table.md").write_text(content + "\n")
+    print(f"\n{content}")
 
 
 if __name__ == "__main__":
