@@ -74,8 +74,8 @@ class Difference:
 
     @property
     def significant(self) -> bool:
-        """Whether zero lies outside the interval."""
-        return not self.interval.low <= 0 <= self.interval.high
+        """Whether zero lies outside the interval; a figure of nobody (NaN) says nothing."""
+        return self.interval.low > 0 or self.interval.high < 0
 
 
 def figure(
