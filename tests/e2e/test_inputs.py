@@ -10,7 +10,7 @@ from PIL import Image
 from standins import Boxes, Nobody
 
 from pymafsam.cli import mask_save
-from pymafsam.cli.reconstruct import Reconstruct, Said
+from pymafsam.cli.reconstruct import GivenPeople, Reconstruct
 from pymafsam.files import frames
 
 
@@ -82,8 +82,8 @@ def test_masks_saved_from_a_clip_are_used_frame_by_frame(run, tmp_path):
     for folder in (masks, masks / "clip"):
         options = Reconstruct(paths=(clip,), masks=folder, out=tmp_path / "o")
         (source,) = options.find()
-        said = Said(options=options, names=[source.name])
-        asked = [said.request(frame, frame.name) for frame in frames.read_source(source)]
+        given = GivenPeople(options=options, names=[source.name])
+        asked = [given.request(frame, frame.name) for frame in frames.read_source(source)]
         assert [request.masks[0].inside.sum() for request in asked] == 3 * [25 * 35]
 
 
@@ -301,9 +301,9 @@ def test_one_picture_replayed_keeps_the_prompts_of_the_others(run, tmp_path):
         picture(tmp_path / "in" / f"{name}.jpg")
     out = tmp_path / "o"
     run("mask", "save", tmp_path / "in", "--out", out, "--box", "1,1,20,20")
-    shutil.copy(out / "prompts.json", tmp_path / "said.json")
+    shutil.copy(out / "prompts.json", tmp_path / "given.json")
     photo = tmp_path / "in" / "b.jpg"
-    assert run("mask", "save", photo, "--out", out, "--prompts", tmp_path / "said.json")[0] == 0
+    assert run("mask", "save", photo, "--out", out, "--prompts", tmp_path / "given.json")[0] == 0
     kept = json.loads((out / "prompts.json").read_text())["pictures"]
     assert sorted(kept) == ["a.jpg", "b.jpg", "c.jpg"]
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pymafsam.cli.inputs import read_names
-from pymafsam.cli.reconstruct import Reconstruct, Said
+from pymafsam.cli.reconstruct import GivenPeople, Reconstruct
 from pymafsam.errors import BadUsage
 from pymafsam.files.names import result_stems
 from pymafsam.files.pictures import write_png
@@ -46,13 +46,13 @@ def test_a_video_is_stale_when_a_mask_of_its_frames_is_another(tmp_path):
     folder = tmp_path / "masks" / "clip"
     folder.mkdir(parents=True)
     options = Reconstruct(out=tmp_path / "o", masks=folder.parent)
-    said = Said(options=options, names=["clip.mp4"])
+    given = GivenPeople(options=options, names=["clip.mp4"])
     for k in range(2):
         write_png(np.full((8, 8), 255, np.uint8), folder / f"{k:06d}.png", "")
-    before = said.digest_of_masks()
-    assert said.digest_of_masks() == before
+    before = given.digest_of_masks()
+    assert given.digest_of_masks() == before
     write_png(np.zeros((9, 9), np.uint8), folder / "000001.png", "")
-    changed = said.digest_of_masks()
+    changed = given.digest_of_masks()
     (folder / "000001.png").rename(folder / "000002.png")
-    assert len({before, changed, said.digest_of_masks()}) == 3
-    assert Said(options=Reconstruct(out=tmp_path), names=[]).digest_of_masks() == ""
+    assert len({before, changed, given.digest_of_masks()}) == 3
+    assert GivenPeople(options=Reconstruct(out=tmp_path), names=[]).digest_of_masks() == ""

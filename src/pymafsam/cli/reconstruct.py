@@ -85,14 +85,14 @@ class Reconstruct(Inputs, Flow):
             inputs=[self.boxes, self.prompts],
         )
         run.prepare()
-        said = Said(options=self, names=run.names)
-        said.read()
-        return Job(run=run, said=said, formats=formats).reconstruct()
+        given = GivenPeople(options=self, names=run.names)
+        given.read()
+        return Job(run=run, given=given, formats=formats).reconstruct()
 
 
 @dataclass(kw_only=True)
-class Said:
-    """Who is meant in the pictures ``names``, as --boxes, --prompts or --masks say."""
+class GivenPeople:
+    """The people that --boxes, --prompts or --masks name in the pictures ``names``."""
 
     options: Reconstruct
     names: list[str]
@@ -171,7 +171,7 @@ class Job:
     """Requests in, scenes out and saved."""
 
     run: Run
-    said: Said
+    given: GivenPeople
     formats: tuple[str, ...]
     origins: dict[str, "Origin"] = field(default_factory=dict)
     empty: list[str] = field(default_factory=list)
@@ -221,7 +221,7 @@ class Job:
         """Pictures by worker processes; the results are the same."""
         from pymafsam.cli.sharing import Maker
 
-        maker = Maker(options=self.options, names=self.said.names, formats=self.formats)
+        maker = Maker(options=self.options, names=self.given.names, formats=self.formats)
         with maker.pool() as pool, closing(tracked(pictures, "reconstruct")) as counted:
             for outcome in pool.map(self.to_be_done(counted)):
                 name = outcome.picture.source.name
@@ -258,10 +258,10 @@ class Job:
 
         options, stem = self.options, self.run.stems[source.name]
         origin = made.origin(source.path, self.run.recipe)
-        if self.said.masks is not None:
-            masks = self.said.digest_of_masks()
+        if self.given.masks is not None:
+            masks = self.given.digest_of_masks()
             origin = replace(origin, options={**origin.options, "masks": masks})
-        clip = clip_of(source, stem, options, self.formats, reconstructor, self.said.request)
+        clip = clip_of(source, stem, options, self.formats, reconstructor, self.given.request)
         self.run.outputs.claim(clip.files(), source.name)
         if options.skip_existing and clip.is_done(origin):
             self.run.passed_over += 1
@@ -281,7 +281,7 @@ class Job:
             request = None
             with self.run.attempt(frame.name):
                 self.run.outputs.claim(self.paths(name).values(), frame.name)
-                request = self.said.request(frame, name)
+                request = self.given.request(frame, name)
                 self.origins[name] = self.with_masks(origin, frame.name)
             if request is not None:
                 yield request
@@ -296,9 +296,9 @@ class Job:
 
     def with_masks(self, origin: "Origin", picture: str) -> "Origin":
         """The origin, with the mask files of the picture."""
-        if self.said.masks is None:
+        if self.given.masks is None:
             return origin
-        return replace(origin, options={**origin.options, "masks": self.said.files_of(picture)})
+        return replace(origin, options={**origin.options, "masks": self.given.files_of(picture)})
 
     def paths(self, name: str) -> dict[str, Path]:
         """Where the results called ``name`` go, by format."""

@@ -55,10 +55,10 @@ class Worker:
     """Does pictures one after the other, whatever is wrong with them."""
 
     def __init__(self, maker: Maker):
-        from pymafsam.cli.reconstruct import Said
+        from pymafsam.cli.reconstruct import GivenPeople
 
         self._formats, self._out = maker.formats, maker.options.out
-        self._said = Said(options=maker.options, names=maker.names)
+        self._given = GivenPeople(options=maker.options, names=maker.names)
         self._reconstructor = maker.options.load(threads=threads(maker.options.workers))
 
     def __call__(self, pictures: Sequence[Picture]) -> list[Outcome]:
@@ -88,7 +88,7 @@ class Worker:
         for picture in pictures:
             try:
                 (frame,) = frames.read_source(picture.source)
-                request = self._said.request(frame, picture.stem)
+                request = self._given.request(frame, picture.stem)
             except Exception as error:  # the others go on
                 failed[picture.stem] = Outcome(picture=picture, error=_told(error))
             else:
