@@ -31,12 +31,7 @@ class SoloDescriber:
     network: Run
 
     def describe(self, pixels: Pixels, people: Sequence[Person]) -> list[Person]:
-        """The same people with keypoints, world, presence, keypoint_score and mask filled in.
-
-        A keypoint's confidence is how likely it is right, 0..1. ``keypoint_score`` is the mean of
-        COCO's 17, those outside the box counting nothing: it falls when somebody else was
-        described, or when most of the person is hidden.
-        """
+        """The same people with all that ``Describer.describe`` fills in."""
         return [self._one(pixels, person) for person in people]
 
     def _one(self, pixels: Pixels, person: Person) -> Person:
