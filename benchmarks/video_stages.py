@@ -5,7 +5,7 @@ python benchmarks/video_stages.py CLIP.mp4 --out DIR [--words="--segmenter none"
 
 import argparse
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -33,7 +33,9 @@ STAGES = {
 }
 
 
-def clocked(work: Callable[..., Any], name: str, spent: Counter, calls: Counter) -> Callable:
+def clocked(
+    work: Callable[..., Any], name: str, spent: dict[str, float], calls: Counter
+) -> Callable[..., Any]:
     """``work``, its thread's seconds added up under ``name``."""
 
     def timed(*given: Any, **options: Any) -> Any:
@@ -53,14 +55,14 @@ def main() -> None:
     options.add_argument("--out", required=True)
     options.add_argument("--words", default="--segmenter none")
     chosen = options.parse_args()
-    spent: Counter = Counter()
+    spent: defaultdict[str, float] = defaultdict(float)
     calls: Counter = Counter()
     for name, (owner, attribute) in STAGES.items():
         setattr(owner, attribute, clocked(getattr(owner, attribute), name, spent, calls))
     begun = time.process_time()
     pymafsam(["reconstruct", chosen.clip, "--out", chosen.out, *chosen.words.split()])
     print(f"all told {time.process_time() - begun:.1f} s of processor time")
-    for name, seconds in spent.most_common():
+    for name, seconds in sorted(spent.items(), key=lambda row: -row[1]):
         print(f"{name:22} {seconds:7.2f} s in {calls[name]:5} calls")
 
 

@@ -24,7 +24,7 @@ from pymafsam.geometry.boxes import bounds
 from pymafsam.masks.plain import load_none
 from pymafsam.observe import Observer
 from pymafsam.pipeline import Reconstructor
-from pymafsam.records import Mask, Person, Pose, Prompt, Request
+from pymafsam.records import Flip, Mask, Person, Pose, Prompt, Request
 
 RED, SIZE = (200, 30, 30), (96, 64)
 SHAPE = [(0.5, 0.05), *[(0.4 + 0.2 * (k % 2), 0.06 + 0.055 * k) for k in range(16)]]
@@ -299,6 +299,28 @@ def test_of_two_people_the_one_meant_is_kept(tmp_path, reconstructor):
     (motion,) = load(tmp_path / "said" / "walk.npz").motions
     assert motion.frames.tolist() == list(range(7))
     assert motion.boxes[3, 0] == pytest.approx(61, abs=3)
+
+
+def test_corrections_of_a_frame_are_replayed_to_the_same_bytes(tmp_path, reconstructor):
+    path = write(tmp_path / "walk.mp4", 9)
+
+    def ask(frame):
+        said = Prompt(
+            box=np.array([10.0 + 2 * 4, 12, 10 + 2 * 4 + 12, 52]),
+            pins={"left_wrist": (40.0, 30.0)},
+            flips=(Flip(part="legs", way="sides"),),
+        )
+        return Request(frame=frame, prompts=(said,) if frame.index == 4 else None)
+
+    for name in ("one", "other"):
+        job = clip(path, tmp_path / name, reconstructor, smooth=True, formats=("json", "npz"))
+        reconstruct(replace(job, ask=ask), made.origin(path, {}))
+    run(path, tmp_path / "plain", reconstructor, smooth=True)
+    one, other, plain = (tmp_path / n / "walk.npz" for n in ("one", "other", "plain"))
+    assert one.read_bytes() == other.read_bytes()
+    (led,), (free,) = load(one).motions, load(plain).motions
+    moved = np.abs(led.rotations - free.rotations).max(axis=(1, 2, 3))
+    assert moved[4] > 0.1
 
 
 def test_bodies_between_looks_are_bridged_and_not_called_filled(tmp_path, reconstructor):
