@@ -1,6 +1,7 @@
 """What a verb did not make it does not write over; its own results it may."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -65,6 +66,32 @@ def test_convert_leaves_files_of_others(annotated, run):
     code, _, err = run("convert", annotated / "SMPL_NEUTRAL.pkl", "--out", theirs)
     assert (code, theirs.read_bytes()) == (1, THEIRS)
     assert "pymafsam did not make it" in err
+
+
+def test_a_page_is_not_written_over_files_of_others(tmp_path, run, photograph):
+    before = photograph.read_bytes()
+    code, _, err = run("view", photograph, "--save-html", photograph)
+    assert (code, photograph.read_bytes()) == (1, before), err
+    assert "pymafsam did not make it" in err
+
+
+@pytest.mark.parametrize("content", ["list", "pipe"])
+def test_a_list_without_an_end_is_refused(annotated, run, content, monkeypatch):
+    from pymafsam.files import limits
+
+    without = annotated / "without.txt"
+    if content == "pipe":
+        if not hasattr(os, "mkfifo"):
+            pytest.skip("this system has no pipes with names")
+        os.mkfifo(without)
+    else:
+        with without.open("wb") as file:
+            file.truncate(limits.LARGEST_TEXT + 1)
+    table = annotated / "out" / "people.npz"
+    raw = annotated / "person_keypoints.json"
+    code, _, err = run("prepare", "coco", raw, "--without", without, "--out", table)
+    assert code == 1
+    assert "without.txt" in err
 
 
 @pytest.mark.parametrize("name", ["run.yaml", "metrics.jsonl", "best.safetensors"])

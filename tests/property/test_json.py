@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from pymafsam.errors import BadInput
 from pymafsam.files import json as documents
 from pymafsam.files import limits
+from pymafsam.files.matlab import read_mat
+from pymafsam.files.pickles import read_npy, read_npz, read_pickle
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -53,10 +55,11 @@ def test_a_document_that_unfolds_to_too_much_is_refused_before_it_is_read(tmp_pa
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
-def test_a_pipe_is_no_document(tmp_path):
-    os.mkfifo(tmp_path / "a.json")
+@pytest.mark.parametrize("read", [documents.read, read_npz, read_npy, read_pickle, read_mat])
+def test_no_reader_waits_for_a_pipe(tmp_path, read):
+    os.mkfifo(tmp_path / "a")
     with pytest.raises(BadInput, match="pipe"):
-        documents.read(tmp_path / "a.json")
+        read(tmp_path / "a")
 
 
 def test_of_a_long_value_only_the_beginning_is_written_for_a_message(monkeypatch):

@@ -10,6 +10,7 @@ import tyro
 
 from pymafsam.cli.options import Flow
 from pymafsam.errors import BadUsage
+from pymafsam.files import made
 
 if TYPE_CHECKING:
     from pymafsam.records import Frame, Prompt, Scene
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pymafsam.viewer.gallery import Gallery
 
 HERE = "127.0.0.1"
+MAKER = "view"
 
 
 @dataclass(kw_only=True)
@@ -85,11 +87,12 @@ class View(Flow):
         return 0
 
     def write(self, gallery: "Gallery", path: Path) -> int:
-        """The page as one file."""
+        """The page as one file. Raises BadInput where it would go over one that is not ours."""
         from pymafsam.files.atomic import writing
         from pymafsam.viewer.takeaway import standalone
 
-        text = standalone(gallery)
+        made.Outputs(maker=MAKER).claim([path], path.name)
+        text = f"{standalone(gallery)}\n<!-- {made.mark(MAKER)} -->\n"
         with writing(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
         print(f"{_count(gallery.exhibits)} -> {path} ({len(text) / 1e6:.1f} MB)")

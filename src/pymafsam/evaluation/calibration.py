@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pymafsam.errors import BadInput
+from pymafsam.files.limits import LARGEST_TEXT, check_file
 from pymafsam.records import Camera, Pixels
 
 QUALISYS_STEPS = 64.0  # per pixel, of Qualisys' focal lengths and centres
@@ -70,6 +71,7 @@ def read(path: Path) -> list[View]:
     Raises BadInput for another kind of file and for what is missing in it.
     """
     try:
+        check_file(path, LARGEST_TEXT)
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise BadInput(f"The calibration {path} cannot be read ({error.strerror}).") from error

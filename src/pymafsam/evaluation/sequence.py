@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 
 from pymafsam.errors import BadInput
 from pymafsam.files import json
+from pymafsam.files.limits import LARGEST_TEXT, check_file
 from pymafsam.geometry.boxes import intersection_over_union
 
 Points = Float[np.ndarray, "frames points 3"]
@@ -187,6 +188,7 @@ def read_mot(path: Path) -> dict[int, Present]:
 
 def _lines(path: Path) -> list[str]:
     try:
+        check_file(path, LARGEST_TEXT)
         return path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path} cannot be read as text ({error}).") from error

@@ -9,6 +9,7 @@ from pymafsam.errors import BadInput
 # directions has 250 MB; nothing that is read here has more.
 LARGEST = 512 << 20
 LARGEST_JSON = 2 << 30  # bytes of memory that a json document takes once it is read
+LARGEST_TEXT = 64 << 20  # lists of pictures, calibrations, tracks
 LARGEST_ARCHIVE = 16 << 30  # lists of training pictures; their members are read one by one
 MOST_STEPS = 2_000_000  # of a pickle: two masks as lists take 100,000, 312,188 names 625,000
 DEEPEST = 60  # values within values

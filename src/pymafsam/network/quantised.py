@@ -70,6 +70,7 @@ def quantise(exported: Path, people: Crops, out: Path) -> None:
                 given,
                 quant_format=QuantFormat.QDQ,
                 op_types_to_quantize=list(KINDS),
+                nodes_to_exclude=_outside_the_backbone(source),
                 per_channel=True,
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
@@ -123,6 +124,12 @@ def _without_copies(model: "ModelProto") -> "ModelProto":
     for node in [n for n in nodes if n.op_type == "Identity" and n.output[0] in copies]:
         nodes.remove(node)
     return model
+
+
+def _outside_the_backbone(model: "ModelProto") -> list[str]:
+    """Convolutions that read single points: a few numbers decide there, and they cost little."""
+    nodes = [node for node in model.graph.node if node.op_type in KINDS]
+    return [node.name for node in nodes if "/backbone/" not in node.name]
 
 
 def _with_bank(model: "ModelProto", source: "ModelProto") -> "ModelProto":

@@ -12,6 +12,7 @@ import numpy as np
 
 from pymafsam.data.rows import Dropped, Rows
 from pymafsam.errors import BadInput
+from pymafsam.files.limits import LARGEST_TEXT, check_file
 from pymafsam.registry import Table
 
 PREPARERS = Table(
@@ -32,6 +33,7 @@ PREPARERS = Table(
 def names_in(path: Path) -> frozenset[str]:
     """The pictures a file names, one a line. Raises BadInput when it cannot be read or is empty."""
     try:
+        check_file(path, LARGEST_TEXT)
         names = frozenset(path.read_text(encoding="utf-8").split("\n")) - {""}
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"The list of pictures {path} cannot be read ({error}).") from error

@@ -81,6 +81,7 @@ class _Archive(Mapping[str, Any]):
     def __init__(self, path: Path):
         self.path = path
         try:
+            check_file(path, LARGEST_ARCHIVE)
             with zipfile.ZipFile(path) as archive:
                 self.sizes = {i.filename.removesuffix(".npy"): i for i in archive.infolist()}
         except BROKEN as error:
