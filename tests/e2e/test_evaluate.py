@@ -73,7 +73,8 @@ def answers(path: Path, away: float = 0.0, order=slice(None)) -> Path:
 
 def words(benchmark, out, protocol="coco"):
     annotations = benchmark / "person_keypoints.json"
-    return ["evaluate", protocol, "--images", benchmark, "--annotations", annotations, "--out", out]
+    data = ["--images", benchmark, "--annotations", annotations]
+    return ["evaluate", protocol, *data, "--out", out, "--draws", "50"]
 
 
 def figures(out: Path) -> dict[tuple[str, str], float]:
@@ -173,8 +174,8 @@ def test_masks_and_bodies_of_a_photograph_are_measured(run, tmp_path):
 
 @pytest.mark.network
 def test_rendered_people_are_measured_against_what_they_are(run, tmp_path):
-    out = ["--out", tmp_path / "out", "--every", "150", "--segmenter", "detector"]
-    code, _, err = run("evaluate", "synthetic", *out)
+    out = ["--out", tmp_path / "out", "--every", "150", "--draws", "50"]
+    code, _, err = run("evaluate", "synthetic", *out, "--segmenter", "detector")
     assert code == 0, err
     found = figures(tmp_path / "out")
     assert 20 < found["PA-MPJPE", "mesh"] < 200
