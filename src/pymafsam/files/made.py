@@ -130,8 +130,8 @@ class Outputs:
                 return "it is a device or a pipe."
             if real(path) in self.inputs:
                 return "it is one of the inputs."
-        except FileNotFoundError:
-            return ""
+        except (FileNotFoundError, NotADirectoryError):
+            return ""  # what is wrong with its folder is told when that is made
         except OSError as error:  # a name that is too long, a folder that may not be read
             return f"it cannot be written ({error.strerror})."
         found = read(path)
