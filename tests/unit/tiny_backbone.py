@@ -18,3 +18,15 @@ class Tiny(nn.Module):
         fine = self.bn1(self.conv1(images)).relu()
         middle = self.shrink(fine)
         return self.shrink(middle), middle, fine
+
+
+class Deeper(Tiny):
+    """With a second convolution: of an exported network's the first one is never in integers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv2 = nn.Conv2d(8, 8, 3, 1, 1)
+
+    def forward(self, images):
+        coarse, middle, fine = super().forward(images)
+        return self.conv2(coarse), middle, fine
