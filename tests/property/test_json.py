@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pymafsam.errors import BadInput
 from pymafsam.files import json as documents
 from pymafsam.files import limits
+from pymafsam.files.frames import read_picture
 from pymafsam.files.matlab import read_mat
 from pymafsam.files.pickles import read_npy, read_npz, read_pickle
 
@@ -55,7 +56,9 @@ def test_a_document_that_unfolds_to_too_much_is_refused_before_it_is_read(tmp_pa
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
-@pytest.mark.parametrize("read", [documents.read, read_npz, read_npy, read_pickle, read_mat])
+@pytest.mark.parametrize(
+    "read", [documents.read, read_npz, read_npy, read_pickle, read_mat, read_picture]
+)
 def test_no_reader_waits_for_a_pipe(tmp_path, read):
     os.mkfifo(tmp_path / "a")
     with pytest.raises(BadInput, match="pipe"):

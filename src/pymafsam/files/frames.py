@@ -125,6 +125,8 @@ def read_picture(path: Path, name: str | None = None, content: bytes | None = No
             # Pillow warns and refuses by size on its own; our limit below speaks more clearly,
             # and other oddities (broken EXIF, palette transparency) do not spoil the pixels.
             warnings.simplefilter("ignore")
+            if content is None:
+                limits.check_file(path, limits.LARGEST_ARCHIVE)
             with opened(path, content) as picture:
                 if getattr(picture, "is_animated", False):
                     log.info("%s is an animation: its first picture is used.", path)

@@ -77,6 +77,9 @@ def read_npz(path: Path) -> Mapping[str, Any]:
     return _Archive(path)
 
 
+MOST_NAMED = 30  # of an archive's members in a message
+
+
 class _Archive(Mapping[str, Any]):
     def __init__(self, path: Path):
         self.path = path
@@ -91,7 +94,9 @@ class _Archive(Mapping[str, Any]):
 
     def __getitem__(self, key: str) -> Any:
         if key not in self.sizes:
-            raise BadInput(f'{self.path} has no "{key}".\n  It has {", ".join(self.sizes)}.')
+            some = ", ".join(list(self.sizes)[:MOST_NAMED])
+            more = " and more" if len(self.sizes) > MOST_NAMED else ""
+            raise BadInput(f'{self.path} has no "{key}".\n  It has {some}{more}.')
         member = self.sizes[key]
         check_size(f"{self.path} ({key})", member.file_size)
         try:
