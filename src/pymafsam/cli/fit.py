@@ -56,7 +56,7 @@ class Fit:
     """For --method eft: the learning rate."""
     error: float = 0.04
     """Fits further from the annotation (mean, share of the joints' box's diagonal) are invalid."""
-    energy: float = 900.0
+    energy: float = 1200.0
     """Fits that leave more energy are invalid: annotation, network and outline disagree."""
     joints: int = 6
     """Rows with fewer annotated joints are left alone."""

@@ -76,12 +76,12 @@ class Limits:
     """When a fit is good enough to be learnt from.
 
     ``energy``: beyond it some of the evidence (limbs, metres, outline) was given up; of the worst
-    sixteen of 850 fits to LSP-Extended, all above 880, two were plausible. ``beta``: the largest
+    sixteen of 850 fits to LSP-Extended, all above 1170 in today's weights, two were plausible. ``beta``: the largest
     coefficient of shape. ``nearest``: metres from the camera.
     """
 
     error: float = 0.04
-    energy: float = 900.0
+    energy: float = 1200.0
     beta: float = 4.0
     nearest: float = 0.5
 
