@@ -76,7 +76,8 @@ class Limits:
     """When a fit is good enough to be learnt from.
 
     ``energy``: beyond it some of the evidence (limbs, metres, outline) was given up; of the worst
-    sixteen of 850 fits to LSP-Extended, all above 1170 in today's weights, two were plausible. ``beta``: the largest
+    sixteen of 850 fits to LSP-Extended, all above 1170 in today's weights, two were
+    plausible. ``beta``: the largest
     coefficient of shape. ``nearest``: metres from the camera.
     """
 
