@@ -77,8 +77,7 @@ class Limits:
 
     ``energy``: beyond it some of the evidence (limbs, metres, outline) was given up; of the worst
     sixteen of 850 fits to LSP-Extended, all above 1170 in today's weights, two were
-    plausible. ``beta``: the largest
-    coefficient of shape. ``nearest``: metres from the camera.
+    plausible. ``beta``: the largest coefficient of shape. ``nearest``: metres from the camera.
     """
 
     error: float = 0.04
