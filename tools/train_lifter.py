@@ -3,13 +3,15 @@
     python tools/train_lifter.py ANSWERS --photographs train.npz --out lifter.safetensors
 
 ANSWERS holds rendered people with what the keypoint networks said of them
-(tools/keypoint_answers.py); photographs are what tools/annotated_people.py wrote.
+(tools/keypoint_answers.py), and are recombined (tools/recombined.py); photographs are what
+tools/annotated_people.py wrote.
 Every 25th shard is held out; its errors are printed.
 """
 
 import argparse
 import time
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ from pymafsam.fitting.lifter import FREE, Inputs, box_sides, directions
 from pymafsam.fitting.priors import PosePrior
 from pymafsam.geometry import mirror, rotation
 from pymafsam.training import lifting
+from recombined import Answers, cameras_of, recombined
 
 HELD_OUT = 25  # of so many shards one is not trained on
 
@@ -35,15 +38,6 @@ def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as table:
             tables.append({name: table[name] for name in table.files if "mask" not in name})
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
-
-
-def cameras_of(table: dict[str, np.ndarray]) -> Cameras:
-    """Every row's pinhole."""
-    return Cameras(
-        focal=table["focal"].astype(np.float64),
-        centre=table["centre"].astype(np.float64),
-        size=table["size"].astype(np.float64),
-    )
 
 
 def rendered(model: BodyModel, table: dict[str, np.ndarray], *, mirrored: bool) -> lifting.Rendered:
@@ -89,6 +83,14 @@ def _shapes(model: BodyModel, turns: np.ndarray, betas: np.ndarray, step: int = 
         bones.append((placed @ links).transpose(0, 2, 1))
         joints.append(posed.places - posed.places[:, :1])
     return np.concatenate(bones), np.concatenate(joints)
+
+
+def joined(several: Sequence[lifting.Rendered]) -> lifting.Rendered:
+    """All of them as one."""
+    names = [one.name for one in fields(lifting.Rendered)]
+    return lifting.Rendered(
+        **{name: torch.cat([getattr(one, name) for one in several]) for name in names}
+    )
 
 
 def annotated(paths: Sequence[Path]) -> lifting.Annotated:
@@ -154,6 +156,7 @@ def main() -> None:
     parser.add_argument("--photographs", type=Path, nargs="*", default=[])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=lifting.LifterRecipe().steps)
+    parser.add_argument("--copies", type=int, default=10, help="times people are recombined")
     parser.add_argument("--width", type=int, default=448)
     parser.add_argument("--annotated", type=float, default=lifting.LifterRecipe().annotated)
     options = parser.parse_args()
@@ -161,7 +164,12 @@ def main() -> None:
     model = body.load("anny24")
     shards = sorted(options.answers.glob("answers-*.npz"))
     held = rendered(model, read(shards[::HELD_OUT]), mirrored=False)
-    known = rendered(model, read([s for k, s in enumerate(shards) if k % HELD_OUT]), mirrored=True)
+    table = read([s for k, s in enumerate(shards) if k % HELD_OUT])
+    known = rendered(model, table, mirrored=True)
+    if options.copies:
+        answers, generator = Answers.of(model, table), np.random.default_rng(0)
+        copies = [recombined(model, answers, generator) for _ in range(options.copies)]
+        known = joined([known, *(rendered(model, copy, mirrored=True) for copy in copies)])
     photographs = annotated(options.photographs) if options.photographs else None
     free = np.array(FREE)
     prior = rotation.from_axis_angle(PosePrior.of(Skeleton.of(model, _fixed())).mean)

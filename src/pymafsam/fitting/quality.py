@@ -23,15 +23,15 @@ LEGS = ("left_knee", "right_knee", "left_ankle", "right_ankle")
 ARMS = ("left_elbow", "right_elbow", "left_wrist", "right_wrist")
 
 COEFFICIENTS: Mapping[str, float] = {
-    "constant": -2.219,
-    "face": 0.894,
-    "torso": 1.015,
-    "arms": 0.295,
-    "legs": -0.203,
-    "presence": 0.446,
-    "explained": 1.406,
-    "box_overlap": 2.387,
-    "side": 0.217,
+    "constant": -2.140,
+    "face": 0.902,
+    "torso": 1.147,
+    "arms": 0.214,
+    "legs": -0.186,
+    "presence": 0.353,
+    "explained": 1.346,
+    "box_overlap": 2.407,
+    "side": 0.236,
 }
 FEATURES: tuple[str, ...] = tuple(COEFFICIENTS)
 
