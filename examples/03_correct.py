@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pymafsam
-from pymafsam.files import json
 from pymafsam.masks import prompts
 from pymafsam.records import Flip
 
@@ -21,4 +20,4 @@ wrist = [scene.bodies[0].keypoints_2d["coco17"][9, :2].round() for scene in (fir
 print(f"the left wrist moved from {wrist[0]} to {wrist[1]}")
 
 Path("out").mkdir(exist_ok=True)
-json.write(prompts.file_content({frame.name: [said]}), Path("out/corrections.json"))
+prompts.write_file(Path("out/corrections.json"), {frame.name: [prompts.to_json(said)]})

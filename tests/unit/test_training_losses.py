@@ -71,9 +71,12 @@ def test_skinning_only_what_the_points_need_changes_nothing(model, pose):
 def test_a_body_without_spins_points_lends_its_own_of_the_same_name(model, pose):
     found = keypoints.TrainedPoints(model, 10)(*pose).numpy()
     vertices = SkinnedBody(model, 10)(*pose)[0].numpy()
-    for layout in ("coco17", "lsp14"):
+    # Limbs that COCO and LSP both annotate lie where COCO's annotators put them.
+    only = {"coco17": LAYOUTS["coco17"], "lsp14": ("neck", "head_top")}
+    for layout, names in only.items():
         theirs = body.regress(model, vertices, layout)
-        ours = found[:, [LAYOUTS["j49"].index(name) for name in LAYOUTS[layout]]]
+        theirs = theirs[:, [LAYOUTS[layout].index(name) for name in names]]
+        ours = found[:, [LAYOUTS["j49"].index(name) for name in names]]
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
     hips = found[:, [LAYOUTS["j49"].index(f"{side}_hip") for side in ("left", "right")]].mean(1)
     np.testing.assert_allclose(found[:, LAYOUTS["j49"].index("openpose_mid_hip")], hips, atol=1e-5)
