@@ -192,8 +192,8 @@ def _posed(model: BodyModel, table: dict[str, np.ndarray]) -> tuple[np.ndarray, 
 
 
 def _seen(points: np.ndarray, table: dict[str, np.ndarray]) -> np.ndarray:
-    scaled = points[..., :2] / points[..., 2:] * table["focal"][:, None, None]
-    return scaled + table["centre"][:, None]
+    picture, _ = cameras_of(table).project(points.transpose(0, 2, 1))
+    return picture.transpose(0, 2, 1)
 
 
 def _beyond(picture: np.ndarray, table: dict[str, np.ndarray]) -> np.ndarray:

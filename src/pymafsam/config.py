@@ -8,6 +8,10 @@ from pathlib import Path
 # Detector scores below which nobody is kept; where all are less sure a picture counts as empty.
 MINIMUM_SCORE = 0.4
 
+# Pseudo ground truth is not learnt from where the fit lies further from the annotation (mean, in
+# shares of the diagonal of the joints' box), or is left with more energy (``data.pseudo.Limits``).
+FIT_ERROR, FIT_ENERGY = 0.04, 1200.0
+
 
 def cache_folder() -> Path:
     """Folder for fetched networks: ``PYMAFSAM_CACHE``, else the platform's cache folder."""

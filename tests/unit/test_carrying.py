@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from walkers import CAMERA, RATE, Walker, film
+from walkers import CAMERA, RATE, passing_by
 
 from pymafsam import body as bodies
 from pymafsam.clips import looks
@@ -32,9 +32,7 @@ def fit():
 
 @pytest.fixture(scope="module")
 def walk():
-    """Somebody who walks towards the camera a little aside: as detected, and true bodies."""
-    walker = Walker(lambda t: (-0.6 + t, 0.0, 4.0), (180, 40, 40), (60, 60, 60))
-    return list(film([walker], FRAMES / RATE, np.random.default_rng(0)))
+    return passing_by(FRAMES / RATE)
 
 
 def legs_exchanged(person):

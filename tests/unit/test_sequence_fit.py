@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from walkers import CAMERA, RATE, Walker, film, walking_pose
+from walkers import CAMERA, RATE, Walker, film, passing_by, walking_pose
 
 from pymafsam import body as bodies
 from pymafsam.fitting.chain import State, forward_kinematics, skinned_points
@@ -23,8 +23,7 @@ def fit():
 @pytest.fixture(scope="module")
 def walk():
     """People as detected, and true bodies, of somebody who walks for 0.8 seconds."""
-    walker = Walker(lambda t: (-0.6 + t, 0.0, 4.0), (180, 40, 40), (60, 60, 60))
-    truths = list(film([walker], 0.8, np.random.default_rng(0)))
+    truths = passing_by(0.8)
     return [t.detected[0][1] for t in truths], [t.bodies[0] for t in truths]
 
 

@@ -58,6 +58,12 @@ def walking_pose(model, seconds, facing=1.0):
     return Pose(rotations=rotations, betas=np.zeros(10))
 
 
+def passing_by(seconds):
+    """Every frame's ``Truth`` of somebody who walks by before the camera."""
+    walker = Walker(lambda t: (-0.6 + t, 0.0, 4.0), (180, 40, 40), (60, 60, 60))
+    return list(film([walker], seconds, np.random.default_rng(0)))
+
+
 def film(walkers, seconds, generator):
     """A ``Truth`` for every frame of a clip."""
     model = bodies.load("anny24")

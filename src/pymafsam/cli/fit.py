@@ -11,6 +11,7 @@ import tyro
 
 from pymafsam import registry
 from pymafsam.cli.options import check_range
+from pymafsam.config import FIT_ENERGY, FIT_ERROR
 from pymafsam.errors import BadUsage, MissingAsset
 from pymafsam.files import made, pictures
 
@@ -54,9 +55,9 @@ class Fit:
     """For --method eft: at most so many steps a row."""
     rate: float = 5e-5
     """For --method eft: the learning rate."""
-    error: float = 0.04
+    error: float = FIT_ERROR
     """Fits further from the annotation (mean, share of the joints' box's diagonal) are invalid."""
-    energy: float = 1200.0
+    energy: float = FIT_ENERGY
     """Fits that leave more energy are invalid: annotation, network and outline disagree."""
     joints: int = 6
     """Rows with fewer annotated joints are left alone."""

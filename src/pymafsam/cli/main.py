@@ -196,9 +196,8 @@ def main(arguments: list[str] | None = None) -> int:
         # Whoever read our output (head, less) has left; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except (
-        OSError
-    ) as error:  # of a file that nobody asked about by itself: a full disk, a long name
+    except OSError as error:
+        # Of a file that nobody asked about by itself: a full disk, a long name.
         print(f"pymafsam: {shortened(str(error))}", file=sys.stderr)
         return 1
     except MemoryError as error:

@@ -11,11 +11,11 @@ from typing import Any
 from pymafsam.errors import BadInput
 from pymafsam.evaluation import cases
 from pymafsam.evaluation.cases import Answer
+from pymafsam.evaluation.scores import MAKER
 from pymafsam.files import journal
 from pymafsam.files.journal import Journal
 from pymafsam.files.json import Field
 
-MAKER = "evaluate"
 WHOLE, PARTS = "predictions.jsonl", "predictions*.jsonl"
 
 

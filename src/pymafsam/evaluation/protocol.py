@@ -69,9 +69,9 @@ class Protocol:
     ``cases`` (function of ``Data``) reads it, ``figures`` (function of ``Run``) measures; both as
     ``module:function``. ``truth``, ``joints``, ``root``, ``alignment`` and ``boxes`` say in words
     what the figures mean, and stand in the results; ``blind`` what the figures cannot see.
-    ``keeps``: of ``silhouette``, ``parts`` and ``mask``, what is kept of the answers. ``headline``
-    names the figure by whose rows the best and worst pictures are chosen. ``home`` is the module
-    that knows perfect answers (see ``checks``) and what is shown of the truth.
+    ``keeps``: of ``silhouette``, ``parts``, ``mask`` and ``lsp14``, what is kept of the answers.
+    ``headline`` names the figure by whose rows the best and worst pictures are chosen. ``home`` is
+    the module that knows perfect answers (see ``checks``) and what is shown of the truth.
     """
 
     name: str

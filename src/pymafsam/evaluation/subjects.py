@@ -33,7 +33,7 @@ class Subject(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Flow:
-    """A reconstructor. ``keeps``: of ``silhouette``, ``parts`` and ``mask``, what is measured.
+    """A reconstructor. ``keeps``: what is measured, as ``Protocol`` has it.
 
     ``regions``: every vertex's, where parts are (``body.regions``).
     """
@@ -93,7 +93,7 @@ def people_of(
             outline = rle.encode(silhouette(body, scene.faces, scene.camera))
         mask = body.mask if "mask" in keeps else None
         found = _found(body, k if given else None, mask, outline)
-        if "lsp14" in body.joints_3d:
+        if "lsp14" in keeps and "lsp14" in body.joints_3d:
             places = project(np.asarray(body.joints_3d["lsp14"], np.float64), scene.camera)
             found = replace(found, lsp14=places)
         if regions is not None:

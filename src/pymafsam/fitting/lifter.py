@@ -13,7 +13,6 @@ answer does not depend on where in the picture somebody stands.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,7 @@ from jaxtyping import Float, Int, Shaped
 from pymafsam.body import BodyModel
 from pymafsam.fitting.cameras import Cameras
 from pymafsam.fitting.chain import State, forward_kinematics, skinned_points
-from pymafsam.fitting.evidence import LINKS, ray_frames
+from pymafsam.fitting.evidence import LEANING, LINKS, ray_frames
 from pymafsam.fitting.objective import Objective
 from pymafsam.geometry import joints, rotation
 from pymafsam.geometry.mirror import ACROSS
@@ -41,12 +40,7 @@ INPUTS = 3 * COCO + 3 * LANDMARKS + 3 * LANDMARKS + VIEW
 LEAST_LOG, MOST_LOG = -4.6, 1.5  # of stated deviations: .01 to 4.5
 START_LOG = (-1.0, 0.0, -2.5)  # where those of turns, betas and bones begin in training
 EPSILON = 1e-5  # torch's, in both kinds of normalisation
-LEGS = ("hip", "knee", "ankle")
-OF_LEGS = [
-    row
-    for row, (start, end, _) in enumerate(LINKS)
-    if (start.partition("_")[2], end.partition("_")[2]) in tuple(pairwise(LEGS))
-]
+OF_LEGS = [row for row, (start, end, _) in enumerate(LINKS) if (start, end) in LEANING]
 EDGE = 0.01  # of the box's side: nearer to the picture's edge than this, a box is cut off
 
 

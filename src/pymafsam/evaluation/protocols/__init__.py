@@ -34,6 +34,7 @@ ROWS = (
         joints="12 limb joints: shoulders to wrists, hips to ankles",
         boxes="the joints' box and a tenth of it around, or the surest person of the detector",
         headline="PCK@0.2",
+        keeps=frozenset({"lsp14"}),
         blind="Depth. The head is not counted: COCO's keypoints have no head top.",
         compared=f"{HERE}.lsp:compared",
         home=f"{HERE}.lsp",
