@@ -21,8 +21,9 @@ class Export:
     """Write saved results as files that other programs open.
 
     RESULTS are the json files of pictures, the npz files of clips, or folders of them. glb and usd
-    hold everybody with skeleton, skin and (clips) animation; bvh is one motion file per person,
-    amass the same for SMPL's add-ons; ply is a plain mesh, csv a table of joints.
+    hold everybody with skeleton, skin and (clips) animation, glb4 the same for engines in which a
+    vertex follows at most four joints; bvh is one motion file per person, amass the same for SMPL's
+    add-ons; ply is a plain mesh, csv a table of joints.
     docs/exports.md says what to click in Blender, Unity and Unreal.
 
     Examples:
@@ -36,7 +37,7 @@ class Export:
     out: Path
     """Folder for the files; made when missing."""
     to: str = "glb,bvh"
-    """What to write, separated by commas: glb, bvh, usd, ply, csv, amass."""
+    """What to write, separated by commas: glb, glb4, bvh, usd, ply, csv, amass."""
     body: str | None = None
     """Another body (a name, or an SMPL file) to carry the results to; their own when not given."""
     made_with: str | None = None

@@ -24,6 +24,7 @@ CONVERSIONS = Table(
     kind="conversion",
     rows={
         "glb": "pymafsam.export.conversions:GLB",
+        "glb4": "pymafsam.export.conversions:GLB4",
         "bvh": "pymafsam.export.conversions:BVH",
         "usd": "pymafsam.export.conversions:USD",
         "ply": "pymafsam.export.conversions:PLY",
@@ -114,6 +115,13 @@ def _glb(saved: Saved) -> Iterable[Planned]:
     yield Planned(ending="_rig.glb", write=lambda path: skinned.write_glb(people, path))
 
 
+def _glb4(saved: Saved) -> Iterable[Planned]:
+    people = saved.rigs()
+    yield Planned(
+        ending="_rig4.glb", write=lambda path: skinned.write_glb(people, path, skinned.SET)
+    )
+
+
 def _bvh(saved: Saved) -> Iterable[Planned]:
     for rig in saved.rigs():
         yield Planned(
@@ -162,4 +170,5 @@ PLY = Conversion(plan=_ply)
 CSV = Conversion(plan=_csv)
 AMASS = Conversion(plan=_amass)
 GLB = Conversion(plan=_glb)
+GLB4 = Conversion(plan=_glb4)
 BVH = Conversion(plan=_bvh, is_ours=bvh.is_ours)

@@ -1,7 +1,8 @@
 """Rigged people as binary glTF 2.0: skeleton, skin weights and, for clips, animation.
 
-Khronos, glTF 2.0 specification, 3.7 (skins) and 3.11 (animations). Blender, Unity, Unreal and
-browsers open these; a vertex follows at most four joints, as engines expect.
+Khronos, glTF 2.0 specification, 3.7 (skins) and 3.11 (animations). Joints and weights stand in
+sets of four, a vertex' strongest first. Readers need not know more than the first set
+(3.7.2.1), so whoever takes the others away must raise its weights to one again.
 """
 
 from collections.abc import Sequence
@@ -18,24 +19,29 @@ from pymafsam.geometry import rotation
 from pymafsam.render import vertex_normals
 
 MAKER = "export"
-MOST = 4  # joints that a vertex follows
+SET = 4  # joints in an attribute of glTF
+MOST = 8  # joints that a vertex follows: two sets, as Blender and Babylon.js read
+LEAST = 1e-6  # of a weight that is written
 SKIN = (0.72, 0.62, 0.56)
 
 
-def write_glb(people: Sequence[Rig], path: Path) -> None:
-    """Everybody in one file, a skeleton and a mesh each; metres, y up."""
+def write_glb(people: Sequence[Rig], path: Path, most: int = MOST) -> None:
+    """Everybody in one file, a skeleton and a mesh each; metres, y up.
+
+    A vertex follows its ``most`` strongest joints.
+    """
     arrays = Arrays()
-    write(_document(people, arrays), arrays, path)
+    write(_document(people, arrays, most), arrays, path)
 
 
-def _document(people: Sequence[Rig], arrays: Arrays) -> dict[str, Any]:
+def _document(people: Sequence[Rig], arrays: Arrays, most: int) -> dict[str, Any]:
     nodes: list[dict[str, Any]] = []
     skins, meshes, animations, roots = [], [], [], []
     for number, rig in enumerate(people):
         first = len(nodes)
         nodes += _bones(rig, first)
         skins.append(_skin(rig, first, arrays))
-        meshes.append(_mesh(rig, arrays))
+        meshes.append(_mesh(rig, arrays, most))
         nodes.append({"name": rig.name, "mesh": number, "skin": number})
         roots += [first, len(nodes) - 1]
         if len(rig.rotations) > 1:
@@ -90,15 +96,19 @@ def _skin(rig: Rig, first: int, arrays: Arrays) -> dict[str, Any]:
     }
 
 
-def _mesh(rig: Rig, arrays: Arrays) -> dict[str, Any]:
-    joints, weights = strongest(rig.weights)
+def _mesh(rig: Rig, arrays: Arrays, most: int) -> dict[str, Any]:
     vertices = rig.rest_vertices
     attributes = {
         "POSITION": arrays.add(vertices, "<f4", VERTICES),
         "NORMAL": arrays.add(vertex_normals(vertices, rig.faces), "<f4", VERTICES),
-        "JOINTS_0": arrays.add(joints, "<u2", VERTICES),
-        "WEIGHTS_0": arrays.add(weights, "<f4", VERTICES),
     }
+    joints, weights = strongest(rig.weights, most)
+    for number, first in enumerate(range(0, joints.shape[1], SET)):
+        chosen = slice(first, first + SET)
+        attributes |= {
+            f"JOINTS_{number}": arrays.add(joints[:, chosen], "<u2", VERTICES),
+            f"WEIGHTS_{number}": arrays.add(weights[:, chosen], "<f4", VERTICES),
+        }
     faces = arrays.add(rig.faces.reshape(-1, 1), "<u4", INDICES)
     return {
         "name": rig.name,
@@ -130,10 +140,16 @@ def continuous(turns: Float[np.ndarray, "frames 4"]) -> Float[np.ndarray, "frame
 
 
 def strongest(
-    weights: Float[np.ndarray, "vertices joints"],
-) -> tuple[Int[np.ndarray, "vertices 4"], Float[np.ndarray, "vertices 4"]]:
-    """Each vertex's ``MOST`` strongest joints and their weights, which sum to one."""
-    joints = np.argsort(-weights, axis=1, kind="stable")[:, :MOST]
+    weights: Float[np.ndarray, "vertices joints"], most: int = MOST
+) -> tuple[Int[np.ndarray, "vertices kept"], Float[np.ndarray, "vertices kept"]]:
+    """Each vertex's strongest joints, ``most`` at most, and their weights, which sum to one.
+
+    As many whole sets as the body needs.
+    """
+    needed = min(int((weights > LEAST).sum(axis=1).max()), most)
+    count = -(-needed // SET) * SET
+    joints = np.argsort(-weights, axis=1, kind="stable")[:, :count]
     kept = np.take_along_axis(weights, joints, axis=1)
-    kept = kept / kept.sum(axis=1, keepdims=True)
+    kept[kept <= LEAST] = 0.0
+    kept /= kept.sum(axis=1, keepdims=True)
     return np.where(kept > 0, joints, 0), kept  # joints without weight are named 0 (validator)

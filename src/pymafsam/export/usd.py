@@ -16,11 +16,10 @@ import numpy as np
 
 from pymafsam.errors import MissingAsset
 from pymafsam.export.rigs import Rig
-from pymafsam.export.skinned import SKIN, continuous, quaternions
+from pymafsam.export.skinned import SKIN, continuous, quaternions, strongest
 from pymafsam.files import made
 
 ROOT = "/people"
-LEAST = 1e-6  # of a weight that is written
 
 
 def write_usd(people: Sequence[Rig], path: Path) -> None:
@@ -115,13 +114,11 @@ def _mesh(stage: Any, rig: Rig, path: str, skeleton: Any) -> None:
     low, high = rig.rest_vertices.min(axis=0), rig.rest_vertices.max(axis=0)
     mesh.CreateExtentAttr([Gf.Vec3f(*map(float, low)), Gf.Vec3f(*map(float, high))])
     binding = UsdSkel.BindingAPI.Apply(mesh.GetPrim())
-    most = int((rig.weights > LEAST).sum(axis=1).max())
-    joints = np.argsort(-rig.weights, axis=1, kind="stable")[:, :most]
-    weights = np.take_along_axis(rig.weights, joints, axis=1).astype(np.float32)
-    weights /= weights.sum(axis=1, keepdims=True)
+    joints, weights = strongest(rig.weights, len(rig.parents))
+    most = joints.shape[1]
     binding.CreateJointIndicesPrimvar(False, most).Set(
         Vt.IntArray.FromNumpy(joints.astype(np.int32).ravel())
     )
-    binding.CreateJointWeightsPrimvar(False, most).Set(Vt.FloatArray.FromNumpy(weights.ravel()))
+    binding.CreateJointWeightsPrimvar(False, most).Set(Vt.FloatArray.FromNumpy(weights.astype(np.float32).ravel()))
     binding.CreateSkeletonRel().SetTargets([skeleton.GetPath()])
     binding.CreateGeomBindTransformAttr(Gf.Matrix4d(1))
