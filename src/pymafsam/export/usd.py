@@ -119,6 +119,8 @@ def _mesh(stage: Any, rig: Rig, path: str, skeleton: Any) -> None:
     binding.CreateJointIndicesPrimvar(False, most).Set(
         Vt.IntArray.FromNumpy(joints.astype(np.int32).ravel())
     )
-    binding.CreateJointWeightsPrimvar(False, most).Set(Vt.FloatArray.FromNumpy(weights.astype(np.float32).ravel()))
+    binding.CreateJointWeightsPrimvar(False, most).Set(
+        Vt.FloatArray.FromNumpy(weights.astype(np.float32).ravel())
+    )
     binding.CreateSkeletonRel().SetTargets([skeleton.GetPath()])
     binding.CreateGeomBindTransformAttr(Gf.Matrix4d(1))
