@@ -33,6 +33,17 @@ def test_a_file_that_others_may_write_is_not_believed(tmp_path):
     assert kept.read(path) is None
 
 
+def test_a_file_taken_as_it_is_has_the_digest_of_its_content(tmp_path):
+    made, place = tmp_path / "made", tmp_path / "deep" / "place"
+    made.write_bytes(b"content")
+    digest = kept.take(place, made)
+    assert digest == kept.DIGEST(b"content").digest() == kept.digest_of(place)
+    assert place.read_bytes() == b"content"
+    place.write_bytes(b"")
+    assert kept.digest_of(place) is None
+    assert kept.digest_of(tmp_path / "other") is None
+
+
 @posix
 def test_what_is_kept_is_closed_to_others_whatever_the_umask(tmp_path):
     before = os.umask(0)

@@ -9,9 +9,12 @@ as not there, and is made again.
 import functools
 import hashlib
 import logging
+import mmap
 import os
 import platform
+import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from pymafsam.errors import BadInput
@@ -20,6 +23,7 @@ from pymafsam.files.atomic import writing
 log = logging.getLogger(__name__)
 
 DIGEST = hashlib.sha256
+LENGTH = DIGEST().digest_size
 OTHERS_MAY_WRITE = 0o022
 
 
@@ -29,7 +33,7 @@ def read(path: Path) -> bytes | None:
         with path.open("rb") as file:
             if not _is_ours(os.fstat(file.fileno())):
                 return None
-            digest, content = file.read(DIGEST().digest_size), file.read()
+            digest, content = file.read(LENGTH), file.read()
     except OSError:
         return None
     if DIGEST(content).digest() != digest:
@@ -38,11 +42,33 @@ def read(path: Path) -> bytes | None:
     return content
 
 
+def digest_of(path: Path) -> bytes | None:
+    """The digest of a file that lies at ``path`` as it is; None where there is none of ours."""
+    try:
+        with path.open("rb") as file:
+            if not _is_ours(os.fstat(file.fileno())):
+                return None
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                return DIGEST(content).digest()
+    except (OSError, ValueError):  # an empty file cannot be mapped
+        return None
+
+
 def write(path: Path, content: bytes) -> None:
     """Keep ``content`` at ``path``; where that cannot be written it is made anew every time."""
+    _kept(path, lambda temporary: temporary.write_bytes(DIGEST(content).digest() + content))
+
+
+def take(path: Path, made: Path) -> bytes | None:
+    """Keep a copy of the file ``made`` as it is; its digest, or None where that cannot be."""
+    _kept(path, lambda temporary: shutil.copyfile(made, temporary))
+    return digest_of(path)
+
+
+def _kept(path: Path, fill: Callable[[Path], object]) -> None:
     try:
         with writing(path) as temporary:
-            temporary.write_bytes(DIGEST(content).digest() + content)
+            fill(temporary)
             # `writing` goes by the umask, which may let a group write.
         path.chmod(0o644)
     except (BadInput, OSError) as error:

@@ -1,11 +1,13 @@
 """The catalogue's ONNX networks, open and quick about it.
 
-To optimise a graph takes ONNX Runtime five to ten times as long as to open one that has been. The
+To optimise a graph takes ONNX Runtime many times as long as to open one that has been. The
 optimised graph is kept in the cache under a name that says what it depends on: the network (by
-its pinned digest), the runtime's version, the processor. Opening goes on in a thread of its own
-while the caller imports and loads the rest.
+its pinned digest), the runtime's version, the processor. Its weights lie beside it in a file that
+is mapped into memory, so that opening takes milliseconds and worker processes share them. Opening
+goes on in a thread of its own while the caller imports and loads the rest.
 """
 
+import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -106,16 +108,46 @@ def is_kept(name: str, cut: Cut | None = None) -> bool:
 
 def _open(name: str, threads: int, shrink: bool, cut: Cut | None) -> Session:
     place = _place(name, cut)
-    graph = kept.read(place)
-    if graph is not None:
-        try:
-            return Session(graph, threads=threads, shrink=shrink, optimise=False)
-        except BadInput:  # whole, and yet not to be read: made again
-            place.unlink(missing_ok=True)
+    session = _reopened(place, threads, shrink)
+    if session is not None:
+        return session
     path = catalogue.locate(name)
-    graph = optimised(path if cut is None else cut(path))
-    kept.write(place, graph)
-    return Session(graph, threads=threads, shrink=shrink, optimise=False)
+    given = path if cut is None else cut(path)
+    _keep(given, place)
+    session = _reopened(place, threads, shrink)
+    # Where nothing can be kept the graph is optimised every time.
+    return session or Session(given, threads=threads, shrink=shrink)
+
+
+def _reopened(place: Path, threads: int, shrink: bool) -> Session | None:
+    """The session of what was kept at ``place``; None where that is not whole."""
+    content = kept.read(place)
+    if content is None:
+        return None
+    digest, graph = content[: kept.LENGTH], content[kept.LENGTH :]
+    if kept.digest_of(_weights(place)) != digest:
+        return None
+    try:
+        return Session(
+            graph, threads=threads, shrink=shrink, optimise=False, beside=place.parent
+        )
+    except BadInput:  # whole, and yet not to be read: made again
+        return None
+
+
+def _keep(network: Path | bytes, place: Path) -> None:
+    """The optimised graph at ``place``, with the digest of the weights beside it before it."""
+    weights = _weights(place)
+    with tempfile.TemporaryDirectory(prefix="pymafsam-") as folder:
+        made = Path(folder) / weights.name
+        graph = optimised(network, made)
+        digest = kept.take(weights, made)
+    if digest is not None:
+        kept.write(place, digest + graph)
+
+
+def _weights(place: Path) -> Path:
+    return place.with_suffix(".weights")
 
 
 def _place(name: str, cut: Cut | None) -> Path:
@@ -123,4 +155,4 @@ def _place(name: str, cut: Cut | None) -> Path:
     taken = "" if cut is None else f"{cut.__module__}.{cut.__qualname__}"
     pinned = asset.sha256 or asset.digest or ""
     key = kept.key(pinned, taken, metadata.version("onnxruntime"))
-    return cache_folder() / "optimised" / f"{name}-{key}.ort"
+    return cache_folder() / "optimised" / f"{name}-{key}.onnx"

@@ -11,6 +11,7 @@ without; so that package is made one that cannot be imported.
 """
 
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,11 @@ from pymafsam.errors import BadInput, MissingAsset
 
 SILENCE = "ORT_DISABLE_TELEMETRY"
 SHRINKAGE = "memory.enable_memory_arena_shrinkage"
+WEIGHTS_APART = "session.optimized_model_external_initializers_file_name"
+LEAST_APART = "session.optimized_model_external_initializers_min_size_in_bytes"
+LAID_OUT = "session.save_external_prepacked_constant_initializers"
+FOLDER_OF_WEIGHTS = "session.model_external_initializers_file_folder_path"
+LEAST_BYTES = 1024  # of a weight that is worth a place outside the graph
 CPU = ("CPUExecutionProvider",)
 
 
@@ -61,12 +67,14 @@ class Session:
         providers: Sequence[str] = CPU,
         shrink: bool = False,
         optimise: bool = True,
+        beside: Path | None = None,
     ):
         """``threads`` 0 leaves their number to the runtime.
 
         The runtime's arena keeps its peak of memory for ever; ``shrink``: it gives it back after
         every run (to do without an arena costs a large network half its speed in page faults).
-        ``optimise`` False: the graph has been (``optimised``).
+        ``optimise`` False: the graph has been (``optimised``). ``beside``: the folder of the file
+        that a graph given as bytes has its weights in.
         Raises BadInput for what ONNX Runtime cannot read.
         """
         # A graph given as bytes is not kept for copies: it is as large as the network.
@@ -77,12 +85,15 @@ class Session:
             providers=providers,
             shrink=shrink,
             optimise=optimise,
+            beside=beside,
         )
         runtime = onnxruntime()
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
         if not optimise:
             options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        if beside is not None:
+            options.add_session_config_entry(FOLDER_OF_WEIGHTS, str(beside))
         self._session: Any = _session(model, options, providers)
         self._run_options = runtime.RunOptions()
         if shrink:
@@ -100,17 +111,22 @@ class Session:
         return self._made, ()
 
 
-def optimised(model: Path | bytes) -> bytes:
-    """The graph as ONNX Runtime optimises it for this processor, in the runtime's own format.
+def optimised(model: Path | bytes, weights: Path) -> bytes:
+    """The graph as ONNX Runtime optimises it for this processor, without its weights.
 
-    Raises BadInput for what ONNX Runtime cannot read.
+    Those are written to the file ``weights``, laid out as this processor reads them: mapped into
+    memory they need neither be copied nor laid out again, and processes share them. Raises
+    BadInput for what ONNX Runtime cannot read.
     """
     with tempfile.TemporaryDirectory(prefix="pymafsam-") as folder:
-        target = Path(folder) / "graph.ort"
+        target = Path(folder) / "graph.onnx"
         options = onnxruntime().SessionOptions()
         options.optimized_model_filepath = str(target)
-        options.add_session_config_entry("session.save_model_format", "ORT")
+        options.add_session_config_entry(WEIGHTS_APART, weights.name)
+        options.add_session_config_entry(LEAST_APART, str(LEAST_BYTES))
+        options.add_session_config_entry(LAID_OUT, "1")
         _session(model, options, CPU)
+        shutil.move(Path(folder) / weights.name, weights)
         return target.read_bytes()
 
 
