@@ -128,9 +128,7 @@ def _reopened(place: Path, threads: int, shrink: bool) -> Session | None:
     if kept.digest_of(_weights(place)) != digest:
         return None
     try:
-        return Session(
-            graph, threads=threads, shrink=shrink, optimise=False, beside=place.parent
-        )
+        return Session(graph, threads=threads, shrink=shrink, optimise=False, beside=place.parent)
     except BadInput:  # whole, and yet not to be read: made again
         return None
 
