@@ -11,6 +11,7 @@ from jaxtyping import Float
 from pymafsam.config import MINIMUM_SCORE
 from pymafsam.errors import MissingAsset
 from pymafsam.geometry.boxes import nms
+from pymafsam.people import landmarks
 from pymafsam.people.describe import Describer
 from pymafsam.people.litert import Network
 from pymafsam.people.movenet import MoveNet
@@ -153,9 +154,8 @@ def load_fast() -> Detector:
 
     nanodet = NanoDet(networks.opened("nanodet", threads=1))
     keypoints = MoveNet(networks.opened("movenet", threads=1))
-    describer = Describer(
-        keypoints, Network(catalogue.locate("blazepose-full")), thorough=False, mirrored=False
-    )
+    blazepose = landmarks.load("blazepose-full")
+    describer = Describer(keypoints, blazepose, thorough=False, mirrored=False)
     return TwoSteps(nanodet.find, describer)
 
 
@@ -171,8 +171,7 @@ def load_describer() -> Describes:
     name = catalogue.first_available("blazepose-heavy", "blazepose-full")
     if name != "blazepose-heavy":
         log.warning("The larger landmark network cannot be had (npm); going on with %s.", name)
-    # A window and its mirror image are read at the same time.
-    network = Network(catalogue.locate(name), at_once=2)
+    network = landmarks.load(name)
     try:
         return Describer(MoveNet(networks.opened("movenet", threads=1)), network)
     except MissingAsset:

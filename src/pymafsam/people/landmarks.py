@@ -17,6 +17,8 @@ from jaxtyping import Float
 from pymafsam.geometry.affine import Window, cut
 from pymafsam.geometry.joints import flip_permutation
 from pymafsam.people.litert import both_ways
+from pymafsam.pretrained import networks, tflite_onnx
+from pymafsam.pretrained.networks import Runs
 from pymafsam.records import Pixels
 
 SIZE = 256  # pixels of the window as the network sees it
@@ -29,7 +31,26 @@ CELL_SHIFT = -0.1
 REACH = 2  # cells around the maximum that are averaged
 
 Heat = Float[np.ndarray, "64 64 39"]
-Run = Callable[[Float[np.ndarray, "1 256 256 3"]], list[np.ndarray]]  # a litert.Network, say
+Run = Callable[[Float[np.ndarray, "1 256 256 3"]], list[np.ndarray]]  # a BlazePose, say
+
+
+class BlazePose:
+    """The network, ready to run; several threads may use it at once."""
+
+    def __init__(self, session: Runs):
+        self._session = session
+
+    def __call__(self, values: Float[np.ndarray, "1 256 256 3"]) -> list[np.ndarray]:
+        """Points, presence, mask, heatmaps and metres, as the network has them."""
+        return self._session.run(None, {tflite_onnx.INPUT: values})
+
+
+def load(name: str) -> BlazePose:
+    """The catalogue's landmark network called ``name``, fetched on first use.
+
+    Raises MissingAsset for one that cannot be had.
+    """
+    return BlazePose(networks.opened(name, threads=1, cut=tflite_onnx.to_onnx))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,24 +22,19 @@ class Network:
     """One network file, ready to run. Threads that use it at once take turns.
 
     Copies that were pickled (for another process) open the file again. One thread of its own by
-    default: two are no faster for networks this small (measured in docs/results). ``at_once``
-    runs may go on at the same time: so often the file is opened.
+    default: two are no faster for networks this small (measured in docs/results).
     """
 
-    def __init__(self, path: Path, threads: int = 1, at_once: int = 1):
-        self._made = partial(Network, path, threads, at_once)
+    def __init__(self, path: Path, threads: int = 1):
+        self._made = partial(Network, path, threads)
         # An interpreter has one set of tensors: whose input it ran on, whose output it has.
-        self._free: SimpleQueue[_Opened] = SimpleQueue()
-        for _ in range(at_once):
-            self._free.put(_Opened(path, threads))
+        self._turn = threading.Lock()
+        self._opened = _Opened(path, threads)
 
     def __call__(self, values: Float[np.ndarray, "1 height width 3"]) -> list[np.ndarray]:
         """All outputs for one picture (RGB), in the file's order."""
-        opened = self._free.get()
-        try:
-            return opened.run(values)
-        finally:
-            self._free.put(opened)
+        with self._turn:
+            return self._opened.run(values)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return self._made, ()
