@@ -26,7 +26,7 @@ def test_a_converted_network_says_what_the_file_says(path):
     picture = np.random.default_rng(3).random((1, SIZE, SIZE, 3), np.float32)
     for one, two in zip(here(picture), there(picture), strict=True):
         assert one.shape == two.shape
-        np.testing.assert_allclose(two, one, atol=1e-4 * max(float(np.abs(one).max()), 1.0))
+        np.testing.assert_allclose(two, one, atol=1e-3 * max(float(np.abs(one).max()), 1.0))
 
 
 def test_an_operator_that_is_not_known_is_named(path, monkeypatch):

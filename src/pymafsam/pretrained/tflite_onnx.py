@@ -5,9 +5,10 @@ interpreter of TensorFlow Lite has its weights to itself. TensorFlow Lite works 
 channels first; a ``Value`` remembers which axes were swapped (``tfjs``).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
@@ -29,10 +30,8 @@ class Writer:
         self.made: dict[int, Value] = {file.inputs[0]: Value(INPUT)}
         widened = {o.outputs[0]: o.inputs[0] for o in file.operators if o.kind == "dequantise"}
         # Half precision is how weights are stored; everything is computed in single.
-        self.constants = {
-            **{n: array for n, array in file.constants.items()},
-            **{n: file.constants[m].astype(np.float32) for n, m in widened.items()},
-        }
+        wide = {n: file.constants[m].astype(np.float32) for n, m in widened.items()}
+        self.constants = {**file.constants, **wide}
 
     def first(self, operator: Operator) -> str:
         """The tensor that an operator works on, channels first."""
@@ -77,9 +76,7 @@ def to_onnx(path: Path) -> bytes:
         for name, number in ((INPUT, file.inputs[0]), *outputs)
     ]
     constants = [numpy_helper.from_array(a, name) for name, a in writer.onnx.constants.items()]
-    graph = helper.make_graph(
-        writer.onnx.nodes, path.stem, described[:1], described[1:], constants
-    )
+    graph = helper.make_graph(writer.onnx.nodes, path.stem, described[:1], described[1:], constants)
     model = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", tfjs.OPSET)], producer_name="pymafsam"
     )
@@ -116,7 +113,7 @@ def _max_pool(writer: Writer, operator: Operator) -> Value:
     return writer.activated(made, operator)
 
 
-def _window(operator: Operator) -> Mapping[str, object]:
+def _window(operator: Operator) -> dict[str, Any]:
     padding = tfjs.PADDINGS[b"VALID" if operator.options["valid"] else b"SAME"]
     return {"strides": [operator.options["stride"]] * 2, **padding}
 
