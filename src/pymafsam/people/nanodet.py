@@ -4,6 +4,7 @@ RangiLyu, NanoDet (2020); boxes as distributions over distances: Li et al., "Gen
 Loss", 2020.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,7 +51,10 @@ class NanoDet:
         self, pixels: Pixels
     ) -> tuple[Float[np.ndarray, "boxes 4"], Float[np.ndarray, "boxes"]]:
         """Boxes above the score, at all scales, before overlapping ones are removed."""
-        found = [self._at(pixels, scale) for scale in self.options.scales]
+        # Side by side: networks release the interpreter while they compute.
+        scales = self.options.scales
+        with ThreadPoolExecutor(len(scales)) as looks:
+            found = list(looks.map(lambda scale: self._at(pixels, scale), scales))
         return np.concatenate([b for b, _ in found]), np.concatenate([s for _, s in found])
 
     def _at(
