@@ -71,6 +71,23 @@ def test_where_nothing_can_be_kept_the_network_runs_all_the_same(folder):
         np.testing.assert_array_equal(one, two)
 
 
+def test_half_the_precision_says_nearly_the_same(folder):
+    pytest.importorskip("openvino")
+    *_, exact = found(networks.opened("nanodet", threads=1))
+    half = networks.opened_half("nanodet", threads=1)
+    *_, near = found(half)
+    assert half.inputs == ("input_1",)
+    np.testing.assert_allclose(near, exact, atol=0.01)  # chances, 0..1
+    *_, again = found(pickle.loads(pickle.dumps(half)))
+    np.testing.assert_array_equal(near, again)
+
+
+def test_without_openvino_half_the_precision_is_refused(monkeypatch):
+    monkeypatch.setattr(networks, "find_spec", lambda _: None)
+    with pytest.raises(MissingAsset, match=r"pip install 'pymafsam\[openvino\]'"):
+        networks.opened_half("nanodet")
+
+
 def test_what_goes_wrong_in_the_thread_is_told_to_who_waits():
     def broken():
         raise MissingAsset("not here")

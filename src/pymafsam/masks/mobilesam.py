@@ -96,12 +96,21 @@ def _drop_unused(graph: "GraphProto") -> None:
 
 def load(*, threads: int = 0) -> SamSegmenter:
     """The row ``mobilesam`` of the table of segmenters; fetches the networks on first use."""
-    return SamSegmenter(
-        MobileSam(
-            networks.opened("mobilesam-encoder", threads=threads, shrink=True),
-            # More threads than one mostly wait for one another in a network of this size.
-            networks.opened("mobilesam-decoder", threads=1, cut=opened),
-        ),
-        source="mobilesam",
-        abreast=1 if threads == 1 else OPINIONS,
-    )
+    return _load(networks.opened("mobilesam-encoder", threads=threads), "mobilesam", threads)
+
+
+def load_half(*, threads: int = 0) -> SamSegmenter:
+    """The row ``mobilesam-bf16``: the encoder on OpenVINO in bfloat16, in half the time.
+
+    Raises MissingAsset without OpenVINO. How far its masks are from the others stands in
+    docs/results/masks.md.
+    """
+    encoder = networks.opened_half("mobilesam-encoder", threads=threads)
+    return _load(encoder, "mobilesam-bf16", threads)
+
+
+def _load(encoder: Runs, source: str, threads: int) -> SamSegmenter:
+    # More threads than one mostly wait for one another in a network of the decoder's size.
+    decoder = networks.opened("mobilesam-decoder", threads=1, cut=opened)
+    abreast = 1 if threads == 1 else OPINIONS
+    return SamSegmenter(MobileSam(encoder, decoder), source=source, abreast=abreast)

@@ -11,6 +11,7 @@ SEGMENTERS = Table(
     "segmenter",
     {
         "mobilesam": "pymafsam.masks.mobilesam:load",
+        "mobilesam-bf16": "pymafsam.masks.mobilesam:load_half",
         "sam": "pymafsam.masks.official:load",
         "detector": "pymafsam.masks.plain:load_detector",
         "none": "pymafsam.masks.plain:load_none",
@@ -28,7 +29,7 @@ class Segmenter(Protocol):
 
 
 def load_segmenter(name: str, *, threads: int = 0) -> Segmenter:
-    """The segmenter called ``name``: ``mobilesam``, ``detector``, ``none`` or ``sam:TYPE=PATH``.
+    """The segmenter called ``name``: a row of ``SEGMENTERS``; ``sam`` as ``sam:TYPE=PATH``.
 
     TYPE is ``vit_h``, ``vit_l`` or ``vit_b`` and PATH the checkpoint that Segment Anything's
     authors published. ``threads`` of a network, 0 for as many as there are cores. Raises BadUsage

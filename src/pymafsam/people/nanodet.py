@@ -81,9 +81,12 @@ def letterboxed(pixels: Pixels, scale: float) -> Float[np.ndarray, "1 3 416 416"
     height, width = (max(round(length * scale), 1) for length in pixels.shape[:2])
     method = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
     small = cv2.resize(pixels, (width, height), interpolation=method)
-    bgr = np.zeros((SIDE, SIDE, 3), np.float32)
-    bgr[:height, :width] = small[:, :, ::-1]
-    return ((bgr - MEAN_BGR) / DEVIATION_BGR).transpose(2, 0, 1)[None].copy()
+    planes = np.empty((1, 3, SIDE, SIDE), np.float32)
+    planes[:] = ((0 - MEAN_BGR) / DEVIATION_BGR)[:, None, None]
+    for channel in range(3):  # plane by plane: three times as fast as all at once and turned
+        values = small[:, :, 2 - channel].astype(np.float32)
+        planes[0, channel, :height, :width] = (values - MEAN_BGR[channel]) / DEVIATION_BGR[channel]
+    return planes
 
 
 def _boxes(

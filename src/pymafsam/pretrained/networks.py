@@ -12,16 +12,17 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from pymafsam.config import cache_folder
-from pymafsam.errors import BadInput
+from pymafsam.errors import BadInput, MissingAsset
 from pymafsam.files import digests, kept
 from pymafsam.pretrained import catalogue
-from pymafsam.pretrained.sessions import Session, optimised
+from pymafsam.pretrained.sessions import HalfSession, Session, optimised
 
 Cut = Callable[[Path], bytes]  # what of a file's graph is wanted
 
@@ -46,9 +47,9 @@ class Opening:
     Copies that were pickled (for another process) open the network again.
     """
 
-    def __init__(self, make: Callable[[], Session]):
+    def __init__(self, make: Callable[[], Runs]):
         self._make = make
-        self._session: Session | None = None
+        self._session: Runs | None = None
         self._error: BaseException | None = None
         # No daemon: a process that has nothing to do ends while this goes on, and Python would end
         # the thread in the middle of ONNX Runtime, which aborts the process.
@@ -61,7 +62,7 @@ class Opening:
         except BaseException as error:  # told to whoever needs the session
             self._error = error
 
-    def _opened(self) -> Session:
+    def _opened(self) -> Runs:
         self._thread.join()
         if self._error is not None:
             raise self._error
@@ -81,16 +82,26 @@ class Opening:
         return Opening, (self._make,)
 
 
-def opened(name: str, *, threads: int = 0, shrink: bool = False, cut: Cut | None = None) -> Opening:
+def opened(name: str, *, threads: int = 0, cut: Cut | None = None) -> Opening:
     """The catalogue's network called ``name``, fetched on first use.
 
     ``cut`` (a function of a module, so that it can be named) takes what is wanted from the file.
-    ``threads`` and ``shrink`` as a ``Session`` has them. Raises BadUsage for an unknown name,
+    ``threads`` as a ``Session`` has them. Raises BadUsage for an unknown name,
     MissingAsset for a network that cannot be had.
     """
     if not is_kept(name, cut):
         catalogue.locate(name)
-    return Opening(partial(_open, name, threads, shrink, cut))
+    return Opening(partial(_open, name, threads, cut))
+
+
+def opened_half(name: str, *, threads: int = 0) -> Opening:
+    """The catalogue's network called ``name`` on OpenVINO in bfloat16, fetched on first use.
+
+    Raises MissingAsset without OpenVINO and for a network that cannot be had.
+    """
+    if find_spec("openvino") is None:
+        raise MissingAsset("OpenVINO is not here: pip install 'pymafsam[openvino]'")
+    return Opening(partial(HalfSession, catalogue.locate(name), threads=threads))
 
 
 def digest_of(weights: str) -> str:
@@ -106,20 +117,20 @@ def is_kept(name: str, cut: Cut | None = None) -> bool:
     return _place(name, cut).is_file() and catalogue.is_cached(name)
 
 
-def _open(name: str, threads: int, shrink: bool, cut: Cut | None) -> Session:
+def _open(name: str, threads: int, cut: Cut | None) -> Session:
     place = _place(name, cut)
-    session = _reopened(place, threads, shrink)
+    session = _reopened(place, threads)
     if session is not None:
         return session
     path = catalogue.locate(name)
     given = path if cut is None else cut(path)
     _keep(given, place)
-    session = _reopened(place, threads, shrink)
+    session = _reopened(place, threads)
     # Where nothing can be kept the graph is optimised every time.
-    return session or Session(given, threads=threads, shrink=shrink)
+    return session or Session(given, threads=threads)
 
 
-def _reopened(place: Path, threads: int, shrink: bool) -> Session | None:
+def _reopened(place: Path, threads: int) -> Session | None:
     """The session of what was kept at ``place``; None where that is not whole."""
     content = kept.read(place)
     if content is None:
@@ -128,7 +139,7 @@ def _reopened(place: Path, threads: int, shrink: bool) -> Session | None:
     if kept.digest_of(_weights(place)) != digest:
         return None
     try:
-        return Session(graph, threads=threads, shrink=shrink, optimise=False, beside=place.parent)
+        return Session(graph, threads=threads, optimise=False, beside=place.parent)
     except BadInput:  # whole, and yet not to be read: made again
         return None
 
