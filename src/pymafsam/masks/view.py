@@ -119,11 +119,15 @@ def cells(sizes: Sequence[tuple[int, int]], across: int) -> list[View]:
 
 def blank() -> UInt8[np.ndarray, "1024 1024 3"]:
     """An empty canvas of the mean colour, which normalises to (almost) zero."""
-    return np.broadcast_to(np.rint(MEAN).astype(np.uint8), (CANVAS, CANVAS, 3)).copy()
+    row = np.tile(np.rint(MEAN).astype(np.uint8), (1, CANVAS, 1))
+    return np.repeat(row, CANVAS, axis=0)
 
 
 def normalise(canvas: UInt8[np.ndarray, "1024 1024 3"]) -> Float[np.ndarray, "1 3 1024 1024"]:
     """Channels first, ImageNet mean and deviation."""
-    mean, deviation = np.array(MEAN, np.float32), np.array(DEVIATION, np.float32)
-    scaled = (canvas.astype(np.float32) - mean) / deviation
-    return np.ascontiguousarray(scaled.transpose(2, 0, 1)[None])
+    planes = np.empty((1, 3, *canvas.shape[:2]), np.float32)
+    for channel in range(3):  # plane by plane: faster than all at once and turned
+        values = canvas[:, :, channel].astype(np.float32)
+        values -= np.float32(MEAN[channel])
+        np.divide(values, np.float32(DEVIATION[channel]), out=planes[0, channel])
+    return planes
