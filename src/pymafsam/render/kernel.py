@@ -6,23 +6,26 @@ into Python, so that the machine code stands alone (``machine_code``).
 
 import math
 
-import numpy as np
-
 from pymafsam.render.reference import FARTHEST_PIXEL, STEPS
 
 HALF = STEPS // 2
+SLACK = 1e-9  # more than rounding adds
+WHOLE = 1.5 * 2**52  # doubles near it are whole numbers
 
 
 def snap(points, near, xy, inverse):
     """Corners in whole steps and 1 / depth, 0 for those that cannot be used."""
     for k in range(len(points)):
         x, y, z = points[k, 0], points[k, 1], points[k, 2]
-        xy[k, 0] = xy[k, 1] = 0
-        inverse[k] = 0.0
-        # Comparisons with NaN are false.
-        if abs(x) < FARTHEST_PIXEL and abs(y) < FARTHEST_PIXEL and near < z and z < math.inf:
-            xy[k, 0], xy[k, 1] = int(np.rint(x * STEPS)), int(np.rint(y * STEPS))
-            inverse[k] = 1 / z
+        # Comparisons with NaN are false. No branches: several corners are worked on at a time.
+        usable = (
+            (abs(x) < FARTHEST_PIXEL) & (abs(y) < FARTHEST_PIXEL) & (near < z) & (z < math.inf)
+        )
+        x, y, z = (x if usable else 0.0), (y if usable else 0.0), (z if usable else 1.0)
+        # What is added and taken away leaves no bits behind the point: rounded half to even.
+        xy[k, 0] = int((x * STEPS + WHOLE) - WHOLE)
+        xy[k, 1] = int((y * STEPS + WHOLE) - WHOLE)
+        inverse[k] = 1 / z if usable else 0.0
 
 
 def fill(xy, inverse, faces, face, nearest):
@@ -52,6 +55,7 @@ def fill(xy, inverse, faces, face, nearest):
         v_least = 0 if vy < 0 or (vy == 0 and vx > 0) else 1
         w_least = 0 if wy < 0 or (wy == 0 and wx > 0) else 1
         size = float(turn * area)
+        most = max(ia, ib, ic) * (1 + SLACK)  # 1 / depth anywhere on the triangle
         x, y = left * STEPS + HALF, top * STEPS + HALF
         u_line = ux * (y - by) - uy * (x - bx) - u_least
         v_line = vx * (y - cy) - vy * (x - cx) - v_least
@@ -67,11 +71,12 @@ def fill(xy, inverse, faces, face, nearest):
                 w += w_right
                 column += 1
             while column <= right and (u | v | w) >= 0:
-                parts = float(u + u_least) * ia + float(v + v_least) * ib
-                inverse_depth = (parts + float(w + w_least) * ic) / size
-                if inverse_depth > nearest[row, column]:
-                    nearest[row, column] = inverse_depth
-                    face[row, column] = index
+                if most > nearest[row, column]:
+                    parts = float(u + u_least) * ia + float(v + v_least) * ib
+                    inverse_depth = (parts + float(w + w_least) * ic) / size
+                    if inverse_depth > nearest[row, column]:
+                        nearest[row, column] = inverse_depth
+                        face[row, column] = index
                 u += u_right
                 v += v_right
                 w += w_right
@@ -82,7 +87,10 @@ def fill(xy, inverse, faces, face, nearest):
 
 
 def weigh(xy, inverse, faces, face, nearest, barycentric, depth):
-    """Corner weights and depth of the face that each pixel sees; the others stay as they are."""
+    """Corner weights and depth of the face that each pixel sees; the others stay as they are.
+
+    ``nearest`` is left full of zeros.
+    """
     height, width = face.shape
     for row in range(height):
         y = row * STEPS + HALF
@@ -109,8 +117,9 @@ def weigh(xy, inverse, faces, face, nearest, barycentric, depth):
             near_a = float(u + u_right * on) * ia
             near_b = float(v + v_right * on) * ib
             near_c = float(w + w_right * on) * ic
-            total = near_a + near_b + near_c
-            barycentric[row, column, 0] = near_a / total
-            barycentric[row, column, 1] = near_b / total
-            barycentric[row, column, 2] = near_c / total
+            share = 1 / (near_a + near_b + near_c)
+            barycentric[row, column, 0] = near_a * share
+            barycentric[row, column, 1] = near_b * share
+            barycentric[row, column, 2] = near_c * share
             depth[row, column] = 1 / nearest[row, column]
+            nearest[row, column] = 0.0

@@ -7,6 +7,7 @@ compiled ``kernel`` and the plain ``reference``) give the same bits on every run
 
 import functools
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 # (points, faces, near, width, height) -> face, barycentric, depth, as ``Raster`` has them
 Draw = Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]]
 
+MOST_KEPT = 1 << 20  # pixels
 NEAR = 0.01  # metres; what is nearer, or behind the camera, cannot be projected
 
 
@@ -63,6 +65,24 @@ def rasterise(
     return Raster(face=face, barycentric=barycentric, depth=depth)
 
 
+class _Scratch(threading.local):
+    """Zeros that the kernel leaves as it found them, so that a thread's next picture can have them.
+
+    What a large picture needs is not kept: fresh memory costs little beside drawing that.
+    """
+
+    def __init__(self):
+        self._kept = np.zeros(0)
+
+    def zeros(self, count: int) -> Float[np.ndarray, "_"]:
+        """At least so many zeros."""
+        if count > MOST_KEPT:
+            return np.zeros(count)
+        if count > len(self._kept):
+            self._kept = np.zeros(count)
+        return self._kept
+
+
 @functools.cache
 def _numba() -> Draw:
     """The compiled counterpart of ``reference.draw``."""
@@ -70,10 +90,12 @@ def _numba() -> Draw:
 
     run = machine_code.load()
 
+    scratch = _Scratch()
+
     def draw(points, faces, near, width, height):
         xy, inverse = np.empty((len(points), 2), np.int64), np.empty(len(points))
+        nearest = scratch.zeros(height * width)
         face = np.full((height, width), -1, np.int32)
-        nearest = np.zeros((height, width))
         barycentric = np.zeros((height, width, 3), np.float32)
         depth = np.full((height, width), np.inf, np.float32)
         made = [a.ctypes.data for a in (xy, inverse, face, nearest, barycentric, depth)]

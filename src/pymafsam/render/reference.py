@@ -44,7 +44,7 @@ def draw(
         place = pixel[winner]
         nearest[place] = inverse_depth[winner]
         face[place] = kept[which[winner]]
-        barycentric[place] = parts[winner] / total[winner, None]
+        barycentric[place] = parts[winner] * (1 / total[winner, None])
     with np.errstate(divide="ignore"):
         depth = (1 / nearest).astype(np.float32)
     shape = (height, width)
