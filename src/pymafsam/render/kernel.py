@@ -18,9 +18,7 @@ def snap(points, near, xy, inverse):
     for k in range(len(points)):
         x, y, z = points[k, 0], points[k, 1], points[k, 2]
         # Comparisons with NaN are false. No branches: several corners are worked on at a time.
-        usable = (
-            (abs(x) < FARTHEST_PIXEL) & (abs(y) < FARTHEST_PIXEL) & (near < z) & (z < math.inf)
-        )
+        usable = (abs(x) < FARTHEST_PIXEL) & (abs(y) < FARTHEST_PIXEL) & (near < z) & (z < math.inf)
         x, y, z = (x if usable else 0.0), (y if usable else 0.0), (z if usable else 1.0)
         # What is added and taken away leaves no bits behind the point: rounded half to even.
         xy[k, 0] = int((x * STEPS + WHOLE) - WHOLE)
