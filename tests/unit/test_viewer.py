@@ -106,6 +106,9 @@ def test_a_clips_document_poses_the_rig_as_the_body_is():
     assert person["frames"] == [1, 2, 3]
     turns = np.frombuffer(base64.b64decode(person["turns"]), "<f4").reshape(3, 24, 4)
     assert np.allclose(np.linalg.norm(turns, axis=2), 1, atol=1e-5)
+    # three.js takes four joints for a vertex.
+    weights = np.frombuffer(base64.b64decode(person["weights"]), "<f4")
+    assert np.allclose(weights.reshape(len(MODEL.template), 4).sum(axis=1), 1, atol=1e-5)
 
 
 def test_results_come_with_their_photographs_where_those_are(folder):

@@ -109,7 +109,7 @@ def _keypoints(body: Body) -> list[list[Any]]:
 
 def _moving(motion: Motion, rig: rigs.Rig) -> dict[str, Any]:
     """One person of a clip as a rig, to be skinned in the browser."""
-    bones, weights = skinned.strongest(rig.weights)
+    bones, weights = skinned.strongest(rig.weights, skinned.SET)
     turns = skinned.quaternions(rig.rotations)
     return {
         "name": f"track {motion.track}",
