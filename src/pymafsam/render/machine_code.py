@@ -1,4 +1,4 @@
-"""The kernel as machine code: compiled once by numba, then loaded without it.
+"""Kernels as machine code: compiled once by numba, then loaded without it.
 
 To import numba and have it load what it compiled earlier takes nearly a second of a processor's
 time, longer than to draw the picture. So the finished code is kept as an object file of a few
@@ -14,66 +14,93 @@ import hashlib
 import inspect
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from pymafsam.config import cache_folder
 from pymafsam.files import kept
-from pymafsam.render import kernel, reference
+from pymafsam.render import kernel, lighting, occlusion, reference
 
 log = logging.getLogger(__name__)
 
-SYMBOL = "pymafsam_draw"
-# points, how many, near, faces, how many, width, height, then what is written
+SYMBOL = "pymafsam_run"
 _POINTER, _WHOLE, _REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
-ARGUMENTS = (
-    *(_POINTER, _WHOLE, _REAL, _POINTER, _WHOLE, _WHOLE, _WHOLE),
-    *(_POINTER, _POINTER, _POINTER, _POINTER, _POINTER, _POINTER),
-)
-SIGNATURE = ctypes.CFUNCTYPE(None, *ARGUMENTS)
 
 
-def load() -> Callable[..., None]:
-    """The kernel's ``draw`` with ``ARGUMENTS``; from the cache where it is, else compiled now.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kernel:
+    """A function of C: what it is called in the cache, its ``arguments``, what numba makes of it.
+
+    It depends on nothing but the code of ``sources``.
+    """
+
+    name: str
+    arguments: tuple[type, ...]
+    compile: Callable[[], Any]
+    sources: tuple[ModuleType, ...]
+
+
+def load(kernel: Kernel) -> Callable[..., None]:
+    """The kernel, from the cache where it is, else compiled now.
 
     The lock of the interpreter is released while it works. Raises whatever a broken compiler
     raises.
     """
-    path = _place()
+    path = _place(kernel)
     content = kept.read(path)
     if content is not None:
-        return _linked(content)
-    compiled = _compiled()
+        return _linked(content, kernel)
+    compiled = kernel.compile()
     try:
         kept.write(path, _object_file(compiled))
     except Exception as error:  # of another LLVM than those this was written for
-        log.info("The compiled rasteriser is not kept (%s: %s).", type(error).__name__, error)
-    return _callable(compiled.address, compiled)
+        log.info("The compiled %s is not kept (%s: %s).", kernel.name, type(error).__name__, error)
+    return _callable(compiled.address, compiled, kernel)
 
 
-def _place() -> Path:
+def _place(kernel: Kernel) -> Path:
     versions = [metadata.version(name) for name in ("numba", "llvmlite")]
-    sources = [Path(file).read_bytes() for file in (kernel.__file__, reference.__file__, __file__)]
-    name = kept.key(*versions, hashlib.sha256(b"".join(sources)).hexdigest())
-    return cache_folder() / "compiled" / f"raster-{name}.o"
+    files = [*(source.__file__ for source in kernel.sources), __file__]
+    code = b"".join(Path(file).read_bytes() for file in files if file is not None)
+    name = kept.key(*versions, hashlib.sha256(code).hexdigest())
+    return cache_folder() / "compiled" / f"{kernel.name}-{name}.o"
 
 
-def _compiled() -> Any:
-    """numba's own function of C (``numba.cfunc``)."""
+def _compiled(function: Callable) -> Callable:
+    """A part of a kernel, for numba to put into it."""
     import numba
-    from numba import carray, types  # pyright: ignore[reportPrivateImportUsage]
 
-    def compiled(function: Callable) -> Callable:
-        function = inspect.unwrap(function)  # shape checkers of the tests wrap every function
-        return numba.njit(nogil=True, error_model="numpy")(function)
+    function = inspect.unwrap(function)  # shape checkers of the tests wrap every function
+    return numba.njit(nogil=True, error_model="numpy")(function)
 
-    snap, fill, weigh = map(compiled, (kernel.snap, kernel.fill, kernel.weigh))
-    pointers = {code: types.CPointer(getattr(types, code)) for code in _CODES}
-    real, whole, index, single = (pointers[code] for code in _CODES)
-    size = types.int64
-    given = (real, size, types.float64, index, size, size, size)
-    written = (whole, real, index, real, single, single)
+
+def _function_of_c(function: Callable, codes: str) -> Any:
+    """numba's own function of C: ``codes`` name numbers (i, d) and arrays (i4, i8, f4, f8)."""
+    import numba
+    from numba import types  # pyright: ignore[reportPrivateImportUsage]
+
+    arrays = {"i4": types.int32, "i8": types.int64, "f4": types.float32, "f8": types.float64}
+    known = {"i": types.int64, "d": types.float64}
+    known |= {code: types.CPointer(kind) for code, kind in arrays.items()}
+    signature = types.void(*(known[code] for code in codes.split()))
+    return numba.cfunc(signature, error_model="numpy")(inspect.unwrap(function))
+
+
+def _arguments(codes: str) -> tuple[type, ...]:
+    return tuple({"i": _WHOLE, "d": _REAL}.get(code, _POINTER) for code in codes.split())
+
+
+# points, how many, near, faces, how many, width, height, then what is written
+_DRAW = "f8 i d i4 i i i i8 f8 i4 f8 f4 f4"
+
+
+def _draw() -> Any:
+    from numba import carray  # pyright: ignore[reportPrivateImportUsage]
+
+    snap, fill, weigh = map(_compiled, (kernel.snap, kernel.fill, kernel.weigh))
 
     def draw(
         points, corners, near, faces, triangles, width, height,
@@ -87,11 +114,47 @@ def _compiled() -> Any:
         weights, depths = carray(barycentric, (height, width, 3)), carray(depth, (height, width))
         weigh(steps, inverses, triples, seen, closest, weights, depths)
 
-    signature = types.void(*given, *written)
-    return numba.cfunc(signature, error_model="numpy")(inspect.unwrap(draw))
+    return _function_of_c(draw, _DRAW)
 
 
-_CODES = ("float64", "int64", "int32", "float32")
+# Sizes and numbers, then arrays: those of 4 and 8 bytes of whole numbers, of 4 and 8 of real ones,
+# then what is written.
+_LIGHT = "i i i i i i i i i i i i4 i4 i8 i8 f4 f4 f4 f4 f4 f8 f8 f8 f4 f4"
+
+
+def _light() -> Any:
+    from numba import carray  # pyright: ignore[reportPrivateImportUsage]
+
+    shade = _compiled(inspect.unwrap(lighting.shading)(_compiled(lighting.power)))
+    sample = _compiled(inspect.unwrap(lighting.sampling)(shade, _compiled(lighting.openness)))
+    compose = _compiled(inspect.unwrap(lighting.composing)(sample))
+    count = len(lighting.NUMBERS) + 1
+
+    def draw(
+        height, width, samples, chosen, triangles, corners, tones, rows, columns, lights, exponent,
+        face, faces, nearby, owner, weights, depth, normals, colours, around,
+        numbers, lamps, ambient, light, cover,
+    ):  # fmt: skip
+        down, across = height * samples, width * samples
+        compose(
+            carray(face, (down, across)), carray(weights, (down, across, 3)),
+            carray(depth, (down, across)), samples, carray(nearby, (chosen,)),
+            carray(faces, (triangles, 3)), carray(normals, (corners, 3)),
+            carray(owner, (triangles,)), carray(colours, (tones, 3)),
+            carray(around, (rows, columns)), carray(numbers, (count,)),
+            carray(lamps, (lights, 7)), carray(ambient, (2, 3)), exponent,
+            carray(light, (height, width, 3)), carray(cover, (height, width)),
+        )  # fmt: skip
+
+    return _function_of_c(draw, _LIGHT)
+
+
+RASTER = Kernel(
+    name="raster", arguments=_arguments(_DRAW), compile=_draw, sources=(kernel, reference)
+)
+LIGHT = Kernel(
+    name="light", arguments=_arguments(_LIGHT), compile=_light, sources=(lighting, occlusion)
+)
 
 
 def _object_file(compiled: Any) -> bytes:
@@ -116,22 +179,22 @@ def _object_file(compiled: Any) -> bytes:
 
 def _is_foreign(name: str) -> bool:
     """Whether a function is neither part of LLVM nor of every C library."""
-    return not name.startswith("llvm.") and name not in ("memset", "memcpy", "memmove", "rint")
+    return not name.startswith("llvm.") and name not in ("memset", "memcpy", "memmove")
 
 
-def _linked(content: bytes) -> Callable[..., None]:
+def _linked(content: bytes, kernel: Kernel) -> Callable[..., None]:
     llvm, machine = _machine()
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
     engine.add_object_file(llvm.ObjectFileRef.from_data(content))
     engine.finalize_object()
     address = engine.get_function_address(SYMBOL)
     assert address, f"{SYMBOL} was not linked"
-    return _callable(address, engine)
+    return _callable(address, engine, kernel)
 
 
-def _callable(address: int, owner: object) -> Callable[..., None]:
+def _callable(address: int, owner: object, kernel: Kernel) -> Callable[..., None]:
     """The function at ``address``; its code lives as long as its owner."""
-    run = SIGNATURE(address)
+    run = ctypes.CFUNCTYPE(None, *kernel.arguments)(address)
 
     def draw(*given: Any, _owner: object = owner) -> None:
         run(*given)

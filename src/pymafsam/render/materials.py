@@ -34,7 +34,7 @@ MATERIALS: Mapping[str, Material] = {
     # From the middle of the Monk skin tone scale, so that neighbours differ.
     "skin": Material(
         tones=((215, 168, 136), (160, 112, 82), (232, 196, 168), (120, 80, 60)),
-        studio=Studio(gloss=0.06, gloss_exponent=14.0),
+        studio=Studio(gloss=0.06, gloss_exponent=14),
     ),
     # Unglazed: no gloss, shape alone is seen.
     "clay": Material(tones=((186, 178, 170),), studio=Studio(gloss=0.0)),

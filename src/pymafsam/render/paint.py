@@ -4,57 +4,24 @@ Only tiles in which somebody stands are worked on, at several samples per pixel,
 time follow the people and not the picture.
 """
 
-import functools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int, Integer, Shaped
+from jaxtyping import Float, Float32, Int, Integer
 
 from pymafsam.geometry.camera import project
 from pymafsam.records import Camera, Pixels
+from pymafsam.render.layers import Seen, Surfaces, Surroundings, Window, compose
+from pymafsam.render.occlusion import OCCLUSION_WIDTH
 from pymafsam.render.raster import rasterise
-from pymafsam.render.shade import Studio, shade, to_linear, to_srgb, vertex_normals
+from pymafsam.render.shade import Studio, to_linear, to_srgb, vertex_normals
 
 NEAR = 0.05  # metres; what is nearer to the camera is not drawn
 TILE = 256  # pixels
 FEW_TILES = 8  # are drawn by the caller itself; more are shared between threads
 MOST_THREADS = 4
-# Light from all around is shut off where a point lies behind its surroundings: the depth minus
-# the blurred depth, after Luft et al., "Image Enhancement by Unsharp Masking the Depth Buffer".
-OCCLUSION_WIDTH = 0.10  # metres of surroundings
-OCCLUSION_DEPTH = 0.22  # metres behind them at which it is darkest
-OCCLUSION_LOSS = 0.50  # of the light, there
-SMOOTH = 0.03  # metres of depth within a pixel that one sample of its light may stand for
 COARSE = 320  # pixels of the longer side of the blurred depth
-
-Window = tuple[int, int, int, int]  # x0, y0, x1, y1 in pixels
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surfaces:
-    """Everybody's surface before one camera, ready to be drawn.
-
-    ``points`` are x, y in pixels and depth in metres; ``colours`` (linear) is one row per
-    surface, ``owner`` the row of each face.
-    """
-
-    points: Float[np.ndarray, "vertices 3"]
-    normals: Float32[np.ndarray, "vertices 3"]
-    faces: Integer[np.ndarray, "faces 3"]
-    owner: Integer[np.ndarray, "faces"]
-    colours: Float32[np.ndarray, "surfaces 3"]
-    camera: Camera
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """Mean depth around every point of a window, at a coarser grid (``step`` pixels apart)."""
-
-    depth: Float32[np.ndarray, "rows columns"]
-    window: Window
-    step: float
 
 
 def surfaces(
@@ -145,54 +112,14 @@ def _layer(
     samples: int,
     around: Surroundings,
     studio: Studio,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Float32[np.ndarray, "height width 3"], Float32[np.ndarray, "height width"]]:
     """Linear light (premultiplied) and cover 0..1 of every pixel of a tile."""
     x0, y0, x1, y1 = tile
-    width, height = x1 - x0, y1 - y0
     points = (scene.points - [x0, y0, 0]) * [samples, samples, 1]
-    raster = rasterise(points, scene.faces[nearby], (width * samples, height * samples), near=NEAR)
-    row, column = np.nonzero(_worth_shading(raster.depth, samples))
-    face = nearby[raster.face[row, column]]
-    weights = raster.barycentric[row, column]
-    normals = np.einsum("nk,nkc->nc", weights, scene.normals[scene.faces[face]])
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
-    xy = np.stack([x0 + (column + 0.5) / samples, y0 + (row + 0.5) / samples], axis=1)
-    ray = np.ones((len(xy), 3), np.float32)
-    ray[:, :2] = (xy - scene.camera.centre) / scene.camera.focal
-    toward_viewer = -ray / np.linalg.norm(ray, axis=1, keepdims=True)
-    openness = _openness(around, xy, raster.depth[row, column])
-    light = shade(normals, toward_viewer, scene.colours[scene.owner[face]], openness, studio)
-    pixel = (row // samples) * width + column // samples
-    # Highlights are cut before the mean: one bright sample must not spoil an edge.
-    sums = [np.bincount(pixel, np.minimum(light[:, c], 1), height * width) for c in range(3)]
-    shaded = np.bincount(pixel, minlength=height * width)
-    mean = np.stack(sums, axis=1) / np.maximum(shaded, 1)[:, None]
-    seen = [part >= 0 for part in _samples_of(raster.face, samples)]
-    cover = functools.reduce(np.add, seen, np.zeros((height, width), np.float32)) / len(seen)
-    return mean.reshape(height, width, 3).astype(np.float32) * cover[..., None], cover
-
-
-def _samples_of(
-    values: Shaped[np.ndarray, "rows columns"], samples: int
-) -> list[Shaped[np.ndarray, "height width"]]:
-    """The first samples of all pixels, their second samples ...; each (height, width)."""
-    places = range(samples)
-    return [values[row::samples, column::samples] for row in places for column in places]
-
-
-def _worth_shading(
-    depth: Float[np.ndarray, "rows columns"], samples: int
-) -> Bool[np.ndarray, "rows columns"]:
-    """All samples of pixels with an edge; one of those that see one smooth surface."""
-    each = _samples_of(depth, samples)
-    nearest, farthest = functools.reduce(np.minimum, each), functools.reduce(np.maximum, each)
-    smooth = (farthest < np.inf) & (farthest - np.minimum(nearest, 1e9) < SMOOTH)
-    wanted = np.zeros(depth.shape, bool)
-    for place, own in zip(_samples_of(wanted, samples), each, strict=True):
-        place[:] = ~smooth & (own < np.inf)
-    middle = slice(samples // 2, None, samples)
-    wanted[middle, middle] |= smooth
-    return wanted
+    size = ((x1 - x0) * samples, (y1 - y0) * samples)
+    raster = rasterise(points, scene.faces[nearby], size, near=NEAR)
+    seen = Seen(raster=raster, nearby=nearby, left=x0, top=y0, samples=samples)
+    return compose(seen, scene, around, studio)
 
 
 def _surroundings(scene: Surfaces, window: Window) -> Surroundings:
@@ -212,23 +139,3 @@ def _surroundings(scene: Surfaces, window: Window) -> Surroundings:
     return Surroundings(
         depth=(depth / np.maximum(share, 1e-6)).astype(np.float32), window=window, step=step
     )
-
-
-def _openness(
-    around: Surroundings, xy: Float[np.ndarray, "points 2"], depth: Float[np.ndarray, "points"]
-) -> Float[np.ndarray, "points"]:
-    """The share of light that reaches points seen at ``xy`` (pixels) and ``depth``."""
-    import cv2
-
-    if not len(xy):
-        return np.ones(0, np.float32)
-    grid = ((xy - around.window[:2]) / around.step - 0.5).astype(np.float32)
-    count, columns = len(grid), 1024  # remap takes at most 32767 rows
-    filled = np.zeros((-(-count // columns) * columns, 2), np.float32)
-    filled[:count] = grid
-    x, y = filled.reshape(-1, columns, 2).transpose(2, 0, 1)
-    x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
-    mean = cv2.remap(around.depth, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    mean = mean.ravel()[:count]
-    behind = np.clip((depth - mean) / OCCLUSION_DEPTH, 0, 1)
-    return (1 - OCCLUSION_LOSS * behind * (2 - behind)).astype(np.float32)

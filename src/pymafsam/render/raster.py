@@ -88,7 +88,7 @@ def _numba() -> Draw:
     """The compiled counterpart of ``reference.draw``."""
     from pymafsam.render import machine_code
 
-    run = machine_code.load()
+    run = machine_code.load(machine_code.RASTER)
 
     scratch = _Scratch()
 
@@ -122,5 +122,5 @@ def _compiled() -> Draw:
 
 
 def prepare() -> None:
-    """Load the engine now instead of with the first triangle; a thread may do it."""
+    """Load the engine now instead of with the first triangle."""
     _compiled()

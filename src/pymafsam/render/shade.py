@@ -45,7 +45,7 @@ class Studio:
     sky: tuple[float, float, float] = (0.30, 0.33, 0.37)
     ground: tuple[float, float, float] = (0.13, 0.11, 0.10)
     gloss: float = 0.10
-    gloss_exponent: float = 28.0
+    gloss_exponent: int = 28
 
 
 def to_linear(srgb: UInt8[np.ndarray, "*any 3"]) -> Float32[np.ndarray, "*any 3"]:
