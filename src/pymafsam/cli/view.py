@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pymafsam.viewer.desk import Reconstruct
     from pymafsam.viewer.exhibits import Exhibit
     from pymafsam.viewer.gallery import Gallery
+    from pymafsam.viewer.retake import Take
 
 HERE = "127.0.0.1"
 MAKER = "view"
@@ -65,6 +66,7 @@ class View(Flow):
             exhibits=exhibits.find(self.paths, self.pictures),
             model=bodies.load(self.body),
             desk=Desk(load=self.reconstruct, book=Book.open(self.prompts)),
+            remake=self.remake,
         )
         if self.save_html is not None:
             return self.write(gallery, self.save_html)
@@ -109,6 +111,23 @@ class View(Flow):
             return people.scene(frame, prompts=prompts)
 
         return scene
+
+    def remake(self, path: Path, name: str) -> "Take":
+        """A clip as ``reconstruct`` makes it with the same options of the flow."""
+        from pymafsam.clips import Clip, ClipOptions
+        from pymafsam.clips.takes import Takes
+        from pymafsam.records import Request
+
+        clip = Clip(
+            path=path,
+            name=name,
+            stem=path.stem,
+            out=path.parent,
+            reconstructor=self.load(),
+            options=ClipOptions(with_masks=self.segmenter != "none"),
+            ask=lambda frame: Request(frame=frame),
+        )
+        return Takes(clip=clip, prompts=self.prompts)
 
 
 REACHABLE = "Everybody who reaches this computer can open it."

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import dropwhile, groupby
+from itertools import groupby
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
@@ -16,6 +16,7 @@ from pymafsam.clips.film import Stage, kinds, pieces
 from pymafsam.clips.following import Followed, Wanted, follow
 from pymafsam.clips.looking import Ask, Looker
 from pymafsam.clips.motions import Studio
+from pymafsam.clips.neighbours import REACH, Neighbours
 from pymafsam.clips.shelf import CHUNK, Shelf
 from pymafsam.clips.sights import Sights
 from pymafsam.config import EstimatorOptions
@@ -102,13 +103,18 @@ class Clip:
         """The video's frames; those that cannot be decoded are noted."""
         return video.frames(self.path, without_ending(self.name), self._broken)
 
-    def look(self, shelf: Shelf) -> Camera:
-        """Everything is looked at, a chunk at a time, as far as it has not been; the camera."""
+    @property
+    def eyes(self) -> Reconstructor:
+        """Who looks at single frames."""
         observer = self.reconstructor.observer
         # Half the work: frames are smoothed over time anyway.
         single = replace(observer, detector=without_mirror_images(observer.detector))
+        return replace(self.reconstructor, observer=single)
+
+    def look(self, shelf: Shelf) -> Camera:
+        """Everything is looked at, a chunk at a time, as far as it has not been; the camera."""
         looker = Looker(
-            reconstructor=replace(self.reconstructor, observer=single),
+            reconstructor=self.eyes,
             ask=self.ask,
             failed=self._failed,
             every=self.options.every,
@@ -122,15 +128,17 @@ class Clip:
         def put(part: Part) -> None:
             shelf.put(part.chunk, looker.looks(part.frames, part.before))
 
-        parts = self._parts(shelf.chunks(), facts.frames, last, held=count > 1)
+        parts = self._parts(shelf, facts.frames, last, held=count > 1)
         work = abreast(put, parts, count) if count > 1 else map(put, parts)
         deque(work, maxlen=0)  # until all of it is done
         self.report.frames = last[0].index + 1
         return picture_camera(last[0].size, self.reconstructor.observer.focal)
 
-    def _parts(self, ready: int, total: int, last: list[Frame], *, held: bool) -> Iterator["Part"]:
-        """The chunks from number ``ready`` on, their frames in memory (``held``) or decoded as they
-        are asked for; ``last`` comes to hold the last frame so far.
+    def _parts(
+        self, shelf: Shelf, total: int, last: list[Frame], *, held: bool
+    ) -> Iterator["Part"]:
+        """The chunks that are not on the shelf, their frames in memory (``held``) or decoded as
+        they are asked for; ``last`` comes to hold the last frame so far.
         """
 
         def told(frames: Iterable[Frame]) -> Iterator[Frame]:
@@ -140,11 +148,23 @@ class Clip:
                 yield frame
                 last[:] = [frame]
 
-        fresh = dropwhile(lambda frame: frame.index < ready * CHUNK, told(ahead(self.frames())))
-        for chunk, part in groupby(fresh, lambda frame: frame.index // CHUNK):
+        every = told(ahead(self.frames()))
+        for chunk, part in groupby(every, lambda frame: frame.index // CHUNK):
+            if shelf.looks_path(chunk).exists():
+                deque(part, maxlen=0)  # passed over
+                continue
             before = last[0] if last else None
             frames = list(part) if held else part  # noqa: B031
             yield Part(chunk=chunk, frames=frames, before=before)
+
+    def carry(self, shelf: Shelf, camera: Camera) -> None:
+        """What was said of where somebody is goes on to the frames around."""
+        facts = video.facts(self.path)
+        frames = min(REACH * facts.rate, HELD_BYTES / max(facts.bytes, 1))
+        neighbours = Neighbours(
+            shelf=shelf, reconstructor=self.eyes, camera=camera, held=max(int(frames), 1)
+        )
+        neighbours.carry(self.frames())
 
     def follow(self, shelf: Shelf, camera: Camera) -> Followed:
         """Who is who, from the looks."""
@@ -238,15 +258,23 @@ def reconstruct(clip: Clip, origin: Origin, progress: Progress = _silent) -> Cli
     clip = replace(clip, progress=progress)
     recipe = {**origin.options, "bytes": str(origin.size), "modified": str(origin.modified)}
     shelf = Shelf.open(clip.out / f"{clip.stem}.work", {**recipe, "options": repr(clip.options)})
+    followed, scene = motions(clip, shelf)
+    scene = replace(scene, origin=origin)
     with _alone():
-        camera = clip.look(shelf)
-        followed = clip.follow(shelf, camera)
-        scene = replace(clip.fit(shelf, followed, camera), origin=origin)
         clip.save(scene)
         clip.draw(shelf, followed, scene)
     shelf.remove()
     clip.report.written = clip.files()
     return clip.report
+
+
+def motions(clip: Clip, shelf: Shelf) -> tuple[Followed, SequenceScene]:
+    """Everybody's motion; what is on the shelf need not be looked at again."""
+    with _alone():
+        camera = clip.look(shelf)
+        clip.carry(shelf, camera)
+        followed = clip.follow(shelf, camera)
+        return followed, clip.fit(shelf, followed, camera)
 
 
 @contextmanager

@@ -213,8 +213,16 @@ def _said(described: Person, person: Person) -> Said | None:
     """What the prompt of a person says of how they were ``described``."""
     if person.prompt is None:
         return None
-    moved = shifts(described, person)
-    return Said(flips=person.prompt.flips, pins=dict(person.prompt.pins), shifts=moved)
+    prompt = person.prompt
+    clicks = [] if prompt.clicks is None else prompt.clicks.tolist()
+    inside = [True] * len(clicks) if prompt.inside is None else prompt.inside.tolist()
+    return Said(
+        flips=prompt.flips,
+        pins=dict(prompt.pins),
+        shifts=shifts(described, person),
+        clicks=tuple((x, y, int(label)) for (x, y), label in zip(clicks, inside, strict=True)),
+        outlined=prompt.mask is not None,
+    )
 
 
 def _outlines(observation: Observation, known: Sequence[Known]) -> list[Outline | None]:

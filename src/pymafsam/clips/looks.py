@@ -49,30 +49,38 @@ class Packed:
         return Mask(inside=inside, score=self.score, source=self.source)
 
 
+Click = tuple[float, float, int]  # picture pixels; 1 on the person, 0 beside them
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What a prompt on just this frame says of how somebody was described (often nothing).
+    """What a prompt on just this frame says of somebody, besides their box (often nothing).
 
-    ``shifts``: how far each of the ``pins`` moved its keypoint, pixels.
+    ``shifts``: how far each of the ``pins`` moved its keypoint, pixels. ``outlined``: a mask was
+    given.
     """
 
     flips: tuple[Flip, ...] = ()
     pins: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     shifts: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    clicks: tuple[Click, ...] = ()
+    outlined: bool = False
 
     def text(self) -> str:
         """As json."""
         flips = [[flip.part, flip.way] for flip in self.flips]
-        return json.dumps([flips, dict(self.pins), dict(self.shifts)])
+        return json.dumps([flips, dict(self.pins), dict(self.shifts), self.clicks, self.outlined])
 
     @staticmethod
     def read(text: str) -> "Said":
         """What ``text`` wrote. Raises ValueError or TypeError for anything else."""
-        flips, pins, shifts = json.loads(text)
+        flips, pins, shifts, clicks, outlined = json.loads(text)
         return Said(
             flips=tuple(Flip(part=part, way=way) for part, way in flips),
             pins={name: (x, y) for name, (x, y) in pins.items()},
             shifts={name: (x, y) for name, (x, y) in shifts.items()},
+            clicks=tuple((x, y, label) for x, y, label in clicks),
+            outlined=bool(outlined),
         )
 
 
@@ -84,7 +92,8 @@ class Look:
     ``said`` is what a prompt says of each whom it named, None of the others; ``masks`` are theirs,
     made or followed. ``small`` is the frame's small picture, by which cuts are found; ``moved`` how
     far the camera moved since the frame before, in shares of the picture's width. ``looked``:
-    people were looked for here.
+    people were looked for here. ``led``: rows whose mask is led by what was said in another frame
+    (``clips.neighbours``, found when all looks are there, and in no file).
     """
 
     index: int
@@ -96,6 +105,7 @@ class Look:
     masks: tuple[Packed | None, ...]
     small: UInt8[np.ndarray, "rows columns 3"]
     moved: float
+    led: frozenset[int] = frozenset()
 
 
 def bare(person: Person) -> Person:

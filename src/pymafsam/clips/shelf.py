@@ -26,10 +26,14 @@ HELD = 4  # chunks of looks kept in memory
 
 @dataclass(kw_only=True)
 class Shelf:
-    """The intermediate results of one clip."""
+    """The intermediate results of one clip.
+
+    ``amended``: looks, by frame, that what was said in other frames has changed; in memory alone.
+    """
 
     folder: Path
     held: dict[int, list[Look]] = field(default_factory=dict)
+    amended: dict[int, Look] = field(default_factory=dict)
     turn: threading.Lock = field(default_factory=threading.Lock)
 
     @staticmethod
@@ -82,12 +86,15 @@ class Shelf:
 
     def look(self, index: int) -> Look:
         """The look at a frame."""
+        if (amended := self.amended.get(index)) is not None:
+            return amended
         return self.looks_of(index // CHUNK)[index % CHUNK]
 
     def all(self) -> Iterator[Look]:
         """All looks in order."""
         for chunk in range(self.chunks()):
-            yield from self.looks_of(chunk)
+            for look in self.looks_of(chunk):
+                yield self.amended.get(look.index, look)
 
     def remove(self) -> None:
         """Throw everything away that was put here; the folder, where nothing else is in it."""

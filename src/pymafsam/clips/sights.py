@@ -37,7 +37,7 @@ class Sight:
     person: Person
     single: Single
     said: Said | None
-    mask: Mask | None = None  # of whom a prompt on this frame named
+    mask: Mask | None = None  # of whom a prompt named, on this frame or near it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,9 @@ class Sights:
             person=person,
             single=look.singles[row],
             said=said,
-            mask=None if mask is None or said is None else mask.mask(),
+            mask=mask.mask()
+            if mask is not None and (said is not None or row in look.led)
+            else None,
         )
 
     def _singles(self, sights: Sequence[Sight]) -> list[Single]:

@@ -26,6 +26,7 @@ from pymafsam.viewer.book import Page, Rows
 from pymafsam.viewer.desk import Desk, rows_of
 from pymafsam.viewer.exhibits import Exhibit
 from pymafsam.viewer.film import Film
+from pymafsam.viewer.retake import Remake, Retake
 
 THUMBNAIL = 240  # pixels
 RESULT = "result-"  # before the names of what `reconstruct --save` writes
@@ -38,6 +39,7 @@ class Room:
     exhibit: Exhibit
     model: BodyModel
     desk: Desk
+    remake: Remake | None = None  # how a clip is made anew; None: it is not
     corrected: dict[int, Scene] = field(default_factory=dict)  # by frame; 0 of a picture
 
     @cached_property
@@ -53,6 +55,20 @@ class Room:
         return None if path is None else Film(path=path, name=self.exhibit.name)
 
     @cached_property
+    def retake(self) -> Retake | None:
+        """The clip made anew with what is said of it, where its film is."""
+        path, remake = self.exhibit.photograph, self.remake
+        if not self.exhibit.is_clip or path is None or remake is None:
+            return None
+        return Retake(load=lambda: remake(path, self.exhibit.name))
+
+    @property
+    def now(self) -> Scene | SequenceScene | None:
+        """What was saved; of a clip that was made anew its last take."""
+        retaken = None if self.retake is None else self.retake.scene
+        return retaken or self.saved
+
+    @cached_property
     def photograph(self) -> Frame | None:
         """The picture, where it was found; None for one of another size than was reconstructed."""
         if self.exhibit.photograph is None or self.exhibit.is_clip:
@@ -63,7 +79,7 @@ class Room:
 
     def document(self) -> dict[str, Any]:
         """The exhibit as the page takes it; a photograph is reconstructed first."""
-        saved = self.saved
+        saved = self.now
         if isinstance(saved, SequenceScene):
             film = None if self.film is None else "frames/{}.jpg"
             return documents.of_sequence(saved, self.model, film, note=self.note())
@@ -131,6 +147,14 @@ class Room:
             "document": self.document_of(scene, self.frame(index)),
         }
 
+    def retaking(self, *, begin: bool) -> dict[str, Any]:
+        """How far a clip is that is made anew (see ``Retake.state``). Raises BadInput without."""
+        if self.retake is None:
+            raise BadInput(self.note() or "Only clips are made anew; pictures follow at once.")
+        if begin:
+            self.retake.begin()
+        return self.retake.state()
+
     def thumbnail(self) -> bytes:
         """A small JPEG of the photograph; without one a plain tile."""
         pixels: Pixels = np.full((THUMBNAIL * 3 // 4, THUMBNAIL, 3), 70, np.uint8)
@@ -146,7 +170,7 @@ class Room:
         ``index``: of the corrected picture (a clip's frame); None: of what was saved. Several
         files come as one zip. Raises BadUsage for an unknown format.
         """
-        scene = self.corrected.get(index) if index is not None else self.saved
+        scene = self.corrected.get(index) if index is not None else self.now
         if scene is None:
             scene = self.desk.open(self.frame(index or 0), self.first(index or 0))[1]
         stem = Path(self.exhibit.stem).name
@@ -173,6 +197,7 @@ class Gallery:
     exhibits: Sequence[Exhibit]
     model: BodyModel
     desk: Desk
+    remake: Remake | None = None
     rooms: dict[int, Room] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -183,8 +208,16 @@ class Gallery:
         with self.lock:
             if number not in self.rooms:
                 exhibit = self.exhibits[number]
-                self.rooms[number] = Room(exhibit=exhibit, model=self.model, desk=self.desk)
+                self.rooms[number] = Room(
+                    exhibit=exhibit, model=self.model, desk=self.desk, remake=self.remake
+                )
             return self.rooms[number]
+
+    def close(self) -> None:
+        """End what is under way."""
+        for room in self.rooms.values():
+            if room.retake is not None:
+                room.retake.close()
 
     def catalogue(self) -> dict[str, Any]:
         """What the page knows from the beginning."""

@@ -58,7 +58,10 @@ def serve(gallery: Gallery, listener: socket.socket, host: str) -> None:
 
     answers = app(gallery, host)
     config = uvicorn.Config(answers, log_level="warning", lifespan="off", access_log=False)
-    uvicorn.Server(config).run(sockets=[listener])
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        gallery.close()
 
 
 def app(gallery: Gallery, host: str = HERE[0]) -> "Starlette":
@@ -82,6 +85,8 @@ def app(gallery: Gallery, host: str = HERE[0]) -> "Starlette":
             Route(f"{room}/desk/{{index:int}}", answers.open),
             Route(f"{room}/desk/{{index:int}}", answers.change, methods=["POST"]),
             Route(f"{room}/desk/{{index:int}}/undo", answers.undo, methods=["POST"]),
+            Route(f"{room}/retake", answers.retaking),
+            Route(f"{room}/retake", answers.retake, methods=["POST"]),
             Route(f"{room}/downloads/{{format}}", answers.download),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=allowed)],
@@ -136,6 +141,13 @@ class Answers:
         said = await _said(request)
         room, index = self._room(request), request.path_params["index"]
         return _json(await _beside(room.undo, index, _revision(said)))
+
+    def retaking(self, request: "Request") -> "Response":
+        return _json(self._room(request).retaking(begin=False))
+
+    async def retake(self, request: "Request") -> "Response":
+        await _said(request)
+        return _json(self._room(request).retaking(begin=True))
 
     def download(self, request: "Request") -> "Response":
         from starlette.responses import Response

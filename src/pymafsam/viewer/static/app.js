@@ -479,7 +479,8 @@
     await busy("Networks are loaded, the picture is looked at…", async () => {
       const index = state.frame;
       const answer = await ask(deskAddress());
-      state.desk = { index, clip: state.shown.kind === "clip" ? state.shown : null };
+      const clip = state.shown.kind === "clip" ? state.shown : null;
+      state.desk = { index, clip, first: answer.revision };
       look("camera");
       await take(answer);
       choose(state.chosen);
@@ -491,15 +492,37 @@
   }
 
   async function leave() {
-    const { clip, index } = state.desk;
+    const { clip, index, first, revision } = state.desk;
     state.desk = null;
     tools();
     if (clip) {
       state.frame = index;
       await show(clip);
+      if (revision !== first) retake(state.number);
     }
     listPeople();
     soon();
+  }
+
+  // The whole clip follows what was said of a frame; meanwhile the page can be used.
+  async function retake(number) {
+    const address = `exhibits/${number}/retake`;
+    const here = () => state.number === number && !state.desk;
+    try {
+      let told = await ask(address, {});
+      while (told.running) {
+        if (here()) tell(`The clip follows what you said: ${told.stage}.`);
+        await new Promise((resolve) => setTimeout(resolve, 400));
+        told = await ask(address);
+      }
+      if (told.error) throw new Error(told.error);
+      const made = await ask(`exhibits/${number}/document`);
+      if (!here()) return;
+      await show(made, { keep: true });
+      tell("The clip has been fitted anew with what you said.");
+    } catch (error) {
+      if (here()) tell(error.message, true);
+    }
   }
 
   function tools() {
