@@ -1,7 +1,6 @@
 """A clip made anew on the page is what `reconstruct --prompts` makes of it; how that is told."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -71,7 +70,7 @@ def test_only_chunks_of_which_something_else_is_said_are_looked_at_again(
 
 
 def sorted_looks(takes):
-    return sorted(Path(takes.folder.name).glob("looks-*.npz"))
+    return sorted(takes.folder.glob("looks-*.npz"))
 
 
 def test_what_is_wanted_while_a_take_is_under_way_is_taken_next():

@@ -1,8 +1,10 @@
 """One clip made again and again, as what is said of its frames grows: the same flow, no films."""
 
+import shutil
+import weakref
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 
 from pymafsam.clips.flow import Clip, Progress, motions
 from pymafsam.clips.shelf import CHUNK, Shelf
@@ -22,9 +24,10 @@ class Takes:
     clip: Clip
     prompts: Path
     said: dict[int, str] = field(default_factory=dict)  # by chunk, in the last take
-    folder: TemporaryDirectory[str] = field(
-        default_factory=lambda: TemporaryDirectory(prefix="pymafsam-", ignore_cleanup_errors=True)
-    )
+    folder: Path = field(default_factory=lambda: Path(mkdtemp(prefix="pymafsam-")))
+
+    def __post_init__(self) -> None:
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
     def __call__(self, progress: Progress) -> SequenceScene:
         """One more take. Raises BadInput for prompts that make no sense."""
@@ -34,7 +37,7 @@ class Takes:
             rows = None if given is None else given.prompts(frame.name, frame.size)
             return Request(frame=frame, prompts=None if rows is None else tuple(rows))
 
-        shelf = Shelf(folder=Path(self.folder.name))
+        shelf = Shelf(folder=self.folder)
         self._forget(shelf, given)
         return motions(replace(self.clip, ask=ask, progress=progress), shelf)[1]
 
