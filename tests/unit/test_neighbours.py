@@ -65,7 +65,9 @@ class Looking(RedPeople):
             return replace(self._described(person), keypoint_score=0.02)
         around = bounds(red)
         seen = self._described(replace(person, box=around))
-        return replace(seen, box=person.box, keypoint_score=min(np.ptp(around[1::2]) / 44, 0.99))
+        return replace(
+            seen, box=person.box, keypoint_score=min(float(np.ptp(around[1::2])) / 44, 0.99)
+        )
 
 
 class Shy(Looking):

@@ -7,7 +7,6 @@ import pytest
 from test_clips import clip, reconstructor, run, short_chunks, write
 
 from pymafsam.clips import reconstruct
-from pymafsam.clips import takes as takes_of
 from pymafsam.clips.takes import Takes
 from pymafsam.errors import BadInput
 from pymafsam.export.sequence import load
@@ -57,10 +56,7 @@ def test_a_take_is_what_reconstruct_makes_of_the_same_prompts(tmp_path, reconstr
     assert not same(led, taken)
 
 
-def test_only_chunks_of_which_something_else_is_said_are_looked_at_again(
-    tmp_path, reconstructor, monkeypatch
-):
-    monkeypatch.setattr(takes_of, "CHUNK", 4)
+def test_only_chunks_of_which_something_else_is_said_are_looked_at_again(tmp_path, reconstructor):
     path, said = write(tmp_path / "walk.mp4", 12), tmp_path / "said.json"
     takes = Takes(clip=clip(path, tmp_path, reconstructor), prompts=said)
     takes(silent)

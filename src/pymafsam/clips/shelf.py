@@ -88,7 +88,7 @@ class Shelf:
         """The look at a frame."""
         if (amended := self.amended.get(index)) is not None:
             return amended
-        return self.looks_of(index // CHUNK)[index % CHUNK]
+        return self.looks_of(chunk_of(index))[index % CHUNK]
 
     def all(self) -> Iterator[Look]:
         """All looks in order."""
@@ -103,6 +103,11 @@ class Shelf:
                 if not _is_foreign(path):
                     path.unlink()
             self.folder.rmdir()
+
+
+def chunk_of(index: int) -> int:
+    """The number of the chunk that a frame belongs to."""
+    return index // CHUNK
 
 
 def _is_foreign(path: Path) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from pymafsam.clips.flow import Clip, Progress, motions
-from pymafsam.clips.shelf import CHUNK, Shelf
+from pymafsam.clips.shelf import Shelf, chunk_of
 from pymafsam.files.names import without_ending
 from pymafsam.masks.prompts import GivenPrompts, read_file
 from pymafsam.records import Frame, Request, SequenceScene
@@ -48,7 +48,7 @@ class Takes:
         for name, rows in sorted({} if given is None else given.rows.things.items()):
             number = name.removeprefix(stem)
             if name.startswith(stem) and number.isdecimal():
-                chunk = (int(number) - 1) // CHUNK
+                chunk = chunk_of(int(number) - 1)
                 said[chunk] = said.get(chunk, "") + repr((name, rows))
         for chunk in said.keys() | self.said.keys():
             if said.get(chunk) != self.said.get(chunk):
