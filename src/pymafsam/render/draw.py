@@ -1,16 +1,18 @@
 """Bodies on the photograph, and their silhouettes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Float32, Integer, UInt8
 
 from pymafsam.records import Body, Camera, Inside, Pixels, Scene
+from pymafsam.render.bands import bands
 from pymafsam.render.materials import COLOURS, Material
 from pymafsam.render.paint import NEAR, on_screen, paint, surfaces, window_of
-from pymafsam.render.raster import rasterise
+from pymafsam.render.raster import Raster, rasterise
 
 OPACITY = 0.85
+ROWS_AT_ONCE = 512
 
 
 def overlay(
@@ -47,7 +49,10 @@ def silhouettes(scene: Scene) -> list[Inside]:
 
 def silhouette(body: Body, faces: Integer[np.ndarray, "faces 3"], camera: Camera) -> Inside:
     """The pixels whose centre sees the body; what lies outside the picture is cut off."""
-    return labelled(body, faces, np.ones(len(body.mesh.vertices), np.int64), camera) > 0
+    inside = np.zeros(camera.size[::-1], bool)
+    for window, raster in _rasters(body, faces, camera):
+        inside[window] = raster.face >= 0
+    return inside
 
 
 def labelled(
@@ -59,15 +64,25 @@ def labelled(
     """The label (1 to 255) of the vertex that is nearest to what each pixel's centre sees of the
     body; 0 beside it.
     """
-    width, height = camera.size
-    seen = np.zeros((height, width), np.uint8)
+    seen = np.zeros(camera.size[::-1], np.uint8)
+    for window, raster in _rasters(body, faces, camera):
+        row, column = np.nonzero(raster.face >= 0)
+        corners = faces[raster.face[row, column]]
+        nearest = raster.barycentric[row, column].argmax(axis=1)
+        seen[window][row, column] = labels[corners[np.arange(len(row)), nearest]]
+    return seen
+
+
+def _rasters(
+    body: Body, faces: Integer[np.ndarray, "faces 3"], camera: Camera
+) -> Iterator[tuple[tuple[slice, slice], Raster]]:
+    """What the body's part of the picture sees of it, a band of rows after the other."""
     points = on_screen(body.mesh.vertices + body.translation, camera)
     window = window_of(points, camera.size)
-    if window is not None:
-        x0, y0, x1, y1 = window
-        raster = rasterise(points - [x0, y0, 0], faces, (x1 - x0, y1 - y0), near=NEAR)
-        corner = np.take_along_axis(
-            faces[raster.face], raster.barycentric.argmax(axis=2)[..., None], axis=2
-        )[..., 0]
-        seen[y0:y1, x0:x1] = np.where(raster.face >= 0, labels[corner], 0)
-    return seen
+    if window is None:
+        return
+    x0, y0, x1, y1 = window
+    for rows in bands(y1 - y0, ROWS_AT_ONCE):
+        top, size = y0 + rows.start, (x1 - x0, rows.stop - rows.start)
+        place = slice(top, top + size[1]), slice(x0, x1)
+        yield place, rasterise(points - [x0, top, 0], faces, size, near=NEAR)
