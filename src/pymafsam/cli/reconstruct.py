@@ -195,18 +195,28 @@ class Job:
 
     def here(self, reconstructor: "Reconstructor", pictures: "Sequence[Source]") -> None:
         """Pictures by this process: one is drawn and saved while the next is looked at."""
-        from pymafsam import export
         from pymafsam.ahead import abreast
         from pymafsam.pipeline import scenes
 
-        export.prepare(self.formats)
         with closing(tracked(pictures, "reconstruct")) as counted:
-            found = scenes(reconstructor, self.requests(counted))
+            found = scenes(reconstructor, self.prepared(self.requests(counted)))
             for name, outcome in abreast(self.keep, self.dated(found), HELD):
                 if isinstance(outcome, Exception):
                     self.run.fail(name, outcome)
                 else:
                     self.count(name, outcome)
+
+    def prepared(self, requests: "Iterator[Request]") -> "Iterator[Request]":
+        """The same requests; while the first is looked at, what saving needs is loaded.
+
+        Not before: imports would only wait for one another.
+        """
+        from pymafsam import export
+
+        for number, request in enumerate(requests):
+            if not number:
+                export.prepare(self.formats)
+            yield request
 
     def dated(
         self, found: "Iterable[tuple[Request, Scene | Exception]]"

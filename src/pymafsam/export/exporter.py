@@ -1,5 +1,6 @@
 """What an exporter is, which there are, and writing a scene through some of them."""
 
+import contextlib
 import dataclasses
 import threading
 from collections.abc import Callable, Sequence
@@ -79,11 +80,12 @@ def save(
 
 def prepare(formats: Sequence[str]) -> None:
     """Load what saving needs, in a thread, while the first scene is still being made."""
-    made_ready = [EXPORTERS.load(name).prepare for name in formats]
 
     def work() -> None:
-        for ready in dict.fromkeys(one for one in made_ready if one is not None):
-            ready()
+        with contextlib.suppress(Exception):  # told by ``save``, of the scene that it concerns
+            made_ready = [EXPORTERS.load(name).prepare for name in formats]
+            for ready in dict.fromkeys(one for one in made_ready if one is not None):
+                ready()
 
     # No daemon, for the same reason as networks.Opening: it may be in LLVM's code at the end.
     threading.Thread(target=work).start()
