@@ -8,6 +8,7 @@ import json
 import shutil
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from pymafsam.viewer.gallery import Gallery
 from pymafsam.viewer.notebook import show
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "unit"))
-from exhibited import SIZE, scene_of, write_clip, write_results
+from exhibited import SIZE, clip_of, scene_of, write_clip, write_results
 
 MODEL = body.load("anny24")
 SOFTWARE = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
@@ -60,7 +61,16 @@ def reconstruct(frame, prompts):
 @pytest.fixture
 def gallery(folder, tmp_path):
     desk = Desk(load=lambda: reconstruct, book=Book.open(tmp_path / "said.json"))
-    return Gallery(exhibits=exhibits.find([folder]), model=MODEL, desk=desk)
+    return Gallery(
+        exhibits=exhibits.find([folder]), model=MODEL, desk=desk, remake=lambda path, name: retaken
+    )
+
+
+def retaken(tell):
+    """The clip as it follows what was said: the same under another number."""
+    tell("look", 1, 4)
+    clip = clip_of(MODEL)
+    return replace(clip, motions=tuple(replace(one, track=9) for one in clip.motions))
 
 
 @pytest.fixture
@@ -162,6 +172,21 @@ def test_a_clip_runs_and_can_be_wound(address, opened):
     assert np.abs(colour_at(page, 150, 60) - later).max() > 20  # the film goes along
     page.click("#play")
     page.wait_for_function("pymafsam.state.frame !== 0")
+
+
+def test_a_clip_follows_what_was_said_of_one_of_its_frames(address, opened):
+    page = opened(address, 0)
+    page.locator("#frame").fill("2")
+    settle(page)
+    page.click("#correct")
+    settle(page)
+    page.mouse.click(*at(page, 60, 60))
+    settle(page)
+    assert page.locator("#time").is_hidden()
+    page.click("#correct")
+    page.wait_for_function("document.querySelector('#note').innerText.includes('fitted anew')")
+    assert page.evaluate("pymafsam.state.shown.people[0].name") == "track 9"
+    assert page.evaluate("pymafsam.state.frame") == 2
 
 
 def test_a_click_beside_changes_mask_and_body_and_undo_takes_it_back(address, opened, gallery):

@@ -136,6 +136,12 @@ def test_what_cannot_be_looked_at_is_told(tmp_path, content, said):
         exhibits.find([tmp_path])
 
 
+def test_pictures_are_not_taken_anew(served):
+    status, said = ask(f"{served}/exhibits/1/retake", {})
+    assert status == 400
+    assert "follow at once" in said["error"]
+
+
 def test_results_of_a_body_that_is_not_here_are_told(folder):
     path = folder / "one.json"
     path.write_text(path.read_text().replace('"anny24"', '"my_smpl"'))
