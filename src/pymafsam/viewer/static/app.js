@@ -354,7 +354,7 @@
     const score = person.score === undefined ? "" : `score ${person.score.toFixed(2)}`;
     const title = element("h2", {}, colour, person.name, element("small", { textContent: score }));
     title.onclick = () => choose(k);
-    const parts = [title, element("div", {}, ...words.map(toggle)),
+    const parts = [title, element("div", { className: "switches" }, ...words.map(toggle)),
       element("label", { className: "opacity" }, "opacity ", opacity), numbers(person, k)];
     if (state.desk) {
       const away = element("button", { textContent: "×", title: "Not a person that is meant" });
