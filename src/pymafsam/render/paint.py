@@ -4,6 +4,7 @@ Only tiles in which somebody stands are worked on, at several samples per pixel,
 time follow the people and not the picture.
 """
 
+import functools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -91,9 +92,10 @@ def paint(pixels: Pixels, scene: Surfaces, opacity: float, samples: int, studio:
 
 def _tiles(scene: Surfaces, window: Window) -> Iterator[tuple[Window, np.ndarray]]:
     """Tiles of the window with the indices of the faces that may touch them, none without."""
-    corners = scene.points[scene.faces]
-    usable = (corners[..., 2] > 0).all(axis=1)
-    low, high = corners[..., :2].min(axis=1), corners[..., :2].max(axis=1)
+    # Corner by corner: reductions over an axis of three take several times as long.
+    corners = [scene.points[corner] for corner in scene.faces.T]
+    nearest = functools.reduce(np.minimum, corners)
+    low, high, usable = nearest, functools.reduce(np.maximum, corners), nearest[:, 2] > 0
     x0, y0, x1, y1 = window
     for top in range(y0, y1, TILE):
         bottom = min(top + TILE, y1)

@@ -69,13 +69,20 @@ def vertex_normals(
     vertices: Float[np.ndarray, "vertices 3"], faces: Integer[np.ndarray, "faces 3"]
 ) -> Float32[np.ndarray, "vertices 3"]:
     """Unit normals, the mean of the adjacent faces weighted by area; outward as faces wind."""
-    corners = vertices[faces]
-    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    # Axis by axis: rows of three are what arrays are slowest at.
+    first, second, third = (np.ascontiguousarray(vertices.T)[:, corner] for corner in faces.T)
+    (ax, ay, az), (bx, by, bz) = second - first, third - first
+    across = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
     flat = faces.ravel()
-    sums = [np.bincount(flat, np.repeat(across[:, axis], 3), len(vertices)) for axis in range(3)]
+    sums = [np.bincount(flat, np.repeat(along, 3), len(vertices)) for along in across]
     normals = np.stack(sums, axis=1)
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    return (normals / np.maximum(length, 1e-20)).astype(np.float32)
+    return (normals / np.maximum(lengths(normals), 1e-20)).astype(np.float32)
+
+
+def lengths(vectors: Float[np.ndarray, "vectors 3"]) -> Float[np.ndarray, "vectors 1"]:
+    """The length of every row (``np.linalg.norm`` takes several times as long)."""
+    x, y, z = vectors.T
+    return np.sqrt(x * x + y * y + z * z)[:, None]
 
 
 def shade(
@@ -101,7 +108,7 @@ def shade(
         facing = (np.einsum("nc,c->n", normals, toward) + lamp.wrap) / (1 + lamp.wrap)
         light += np.maximum(facing, 0)[:, None] * np.array(lamp.colour, np.float32)
         between = toward + toward_viewer
-        between /= np.maximum(np.linalg.norm(between, axis=1, keepdims=True), 1e-6)
+        between /= np.maximum(lengths(between), 1e-6)
         shine = np.maximum(np.einsum("nc,nc->n", normals, between), 0) ** studio.gloss_exponent
         gloss += max(lamp.colour) * shine
     out = colours * light + (studio.gloss * gloss)[:, None]
