@@ -4,11 +4,13 @@
 
 On the clips of ``following.py``, of which masks are known exactly: MobileSAM's masks once a second,
 followed in between; every ten frames they are compared with the truth, beside masks made just then
-and the keypoint network's own. Said of both people together: the mean intersection over union, and
-the share of masks below .5.
+and the keypoint network's own; and with masks made with the mask of ten frames before, moved along
+with the box, as the prompt in place of the keypoint network's own. Said of both people together:
+the mean intersection over union, and the share of masks below .5.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -19,6 +21,7 @@ from pymafsam import masks, people
 from pymafsam.masks.followed import Outline
 from pymafsam.masks.prompts import for_person
 from pymafsam.records import Person
+from pymafsam.tracking.tracker import shifted
 
 MADE, COMPARED = 30, 10  # frames
 LEAST = 400  # pixels of somebody who is compared
@@ -50,6 +53,7 @@ def measured(scene: Scene, detector, segmenter, rows: dict[str, list[float]]) ->
     """One clip's overlaps, added to ``rows``."""
     outlines: list[Outline | None] = []
     before = None
+    last: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # everybody's mask made last, and box then
     for index in range(round(scene.seconds * RATE)):
         picture, _ = compose(scene.ground, scene.actors, index)
         if before is not None:
@@ -62,9 +66,25 @@ def measured(scene: Scene, detector, segmenter, rows: dict[str, list[float]]) ->
         known = [Person(box=box_of(true[k]), score=1.0) for k in seen]
         known = detector.describe(picture, known)
         made = segmenter.segment(picture, [for_person(person) for person in known])
+        prompts = []
+        for k, person in zip(seen, known, strict=True):
+            prompt = for_person(person)
+            if k in last:
+                inside, box = last[k]
+                right, down = (person.box[:2] + person.box[2:] - box[:2] - box[2:]) / 2
+                prompt = replace(prompt, mask=shifted(inside, round(right), round(down)))
+            prompts.append(prompt)
+        again = segmenter.segment(picture, prompts)
+        for k, mask in zip(seen, again, strict=True):
+            if k in last:
+                rows.setdefault("made, the last mask as prompt", []).append(
+                    iou(mask.inside, true[k])
+                )
+        last = {k: (m.inside, p.box) for k, p, m in zip(seen, known, made, strict=True)}
         age = index % MADE
         for k, person, mask in zip(seen, known, made, strict=True):
-            rows.setdefault("made", []).append(iou(mask.inside, true[k]))
+            name = "made, later" if index else "made, at first"
+            rows.setdefault(name, []).append(iou(mask.inside, true[k]))
             rows.setdefault("keypoint network's", []).append(iou(person.mask, true[k]))
             outline = outlines[k] if age and k < len(outlines) else None
             if outline is not None:
