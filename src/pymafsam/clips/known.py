@@ -12,8 +12,9 @@ from jaxtyping import Float
 from pymafsam.clips.looks import bare
 from pymafsam.geometry.boxes import bounds, overlap
 from pymafsam.masks.followed import Outline
-from pymafsam.records import Mask, Person, Pixels
-from pymafsam.tracking.tracker import assign
+from pymafsam.people.detector import Glances
+from pymafsam.records import Inside, Mask, Person, Pixels
+from pymafsam.tracking.tracker import assign, shifted
 
 BELIEVED = 0.35  # keypoint score from which somebody's points say where their box is
 CLEAR = 0.3  # confidence of a keypoint that says where somebody is
@@ -22,10 +23,15 @@ BESIDE = 0.7  # of a person's box is not shared with an outline's: it is somebod
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """Somebody as last seen, as last found in the whole picture, and their outline by now."""
+    """Somebody as last seen, and their outline by now.
+
+    ``found``: as they were when last found in the whole picture; ``described``: as both keypoint
+    networks last described them, with their mask (they may only have been glanced at since).
+    """
 
     person: Person
     found: Person
+    described: Person
     outline: Outline | None = None
 
     def moved_on(self) -> Person:
@@ -50,20 +56,39 @@ def _extent(person: Person) -> Float[np.ndarray, "2 2"] | None:
 
 
 def remembered(
-    people: Sequence[Person], known: Sequence[Known], outlines: Sequence[Outline | None]
+    people: Sequence[Person],
+    known: Sequence[Known],
+    outlines: Sequence[Outline | None],
+    *,
+    glanced: bool = False,
 ) -> list[Known]:
     """The people seen, each with their outline and with how they were found: just now, or as who
-    was looked at there.
+    was looked at there. Who was only ``glanced`` at is described as before.
     """
-    places = [(one.moved_on().box, one.found) for one in known]
+    places = [(one.moved_on().box, one) for one in known]
+    seen = []
+    for person, outline in zip(people, outlines, strict=True):
+        was = next((one for box, one in places if np.array_equal(box, person.box)), None)
+        found = person if was is None else was.found
+        described = was.described if glanced and was is not None else person
+        seen.append(Known(person=person, found=found, described=described, outline=outline))
+    return seen
+
+
+def glanced_at(glances: Glances, pixels: Pixels, known: Sequence[Known]) -> list[Person]:
+    """The same people as a glance shows them, with their masks as described, moved along."""
+    people = glances.glance(pixels, [one.moved_on() for one in known])
     return [
-        Known(
-            person=person,
-            found=next((f for box, f in places if np.array_equal(box, person.box)), person),
-            outline=outline,
-        )
-        for person, outline in zip(people, outlines, strict=True)
+        replace(person, mask=_moved_along(one.described, person))
+        for one, person in zip(known, people, strict=True)
     ]
+
+
+def _moved_along(before: Person, now: Person) -> Inside | None:
+    if before.mask is None:
+        return None
+    middle = (now.box.reshape(2, 2) - before.box.reshape(2, 2)).mean(axis=0)
+    return shifted(before.mask, round(float(middle[0])), round(float(middle[1])))
 
 
 def outlines_moved_on(known: Sequence[Known], before: Pixels, now: Pixels) -> list[Known]:

@@ -138,12 +138,12 @@ class Neighbours:
 
     def _found(self, told: Told, look: Look, frame: Frame) -> tuple[int | None, Person | None]:
         """Who is on the way in a frame, and their row in its look (None: nobody had found them)."""
-        there = Known(person=told.person, found=told.named).moved_on()
+        there = _known(told.person, told).moved_on()
         row, share = _nearest(there, look)
         if row is not None and share >= FOUND:
             return row, look.sightings[row].person
         (seen,) = self.reconstructor.observer.describe(frame.pixels, [there])
-        seen = replace(seen, box=Known(person=seen, found=told.named).moved_on().box)
+        seen = replace(seen, box=_known(seen, told).moved_on().box)
         row, share = _nearest(seen, look)
         row = row if share >= MINE else None
         found = None if row is None else look.sightings[row].person
@@ -193,6 +193,11 @@ class Neighbours:
             masks=_put(look.masks, row, packed),
             led=look.led if mask is None else look.led | {row},
         )
+
+
+def _known(person: Person, told: Told) -> Known:
+    """Whom a visitor named, as ``person`` shows them now."""
+    return Known(person=person, found=told.named, described=told.named)
 
 
 def _nearest(person: Person, look: Look) -> tuple[int | None, float]:

@@ -13,10 +13,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
+from pymafsam.ahead import abreast
 from pymafsam.geometry.affine import Window, around_box
 from pymafsam.geometry.joints import COCO17
 from pymafsam.people import movenet
 from pymafsam.people.fusion import Compared, merged
+from pymafsam.people.glances import glanced
 from pymafsam.people.landmarks import POINTS, Run
 from pymafsam.people.looks import (
     COCO,
@@ -44,6 +46,7 @@ CROWN = 1.08  # how much further from the hips a body reaches than its keypoints
 DIVIDED = 0.8
 # BlazePose described somebody else when its points are this unlike MoveNet's (1: the same).
 SOMEBODY_ELSE = 0.6
+TOGETHER = 2  # people described at a time; networks need not be open more often
 
 SHOULDERS = [COCO17.index(f"{side}_shoulder") for side in ("left", "right")]
 HIPS = [COCO17.index(f"{side}_hip") for side in ("left", "right")]
@@ -82,7 +85,16 @@ class Describer:
         COCO's 17, those outside the box counting nothing: it falls when somebody else was
         described, or when most of the person is hidden.
         """
-        return [self._one(pixels, person) for person in people]
+        return side_by_side(lambda person: self._one(pixels, person), people)
+
+    def glance(self, pixels: Pixels, people: Sequence[Person]) -> list[Person]:
+        """People whom ``describe`` described a moment ago, in their boxes of now, by MoveNet alone.
+
+        Takes less than half the time. Without a mask; see ``glances`` for the rest.
+        """
+        return side_by_side(
+            lambda person: glanced(person, self._places(pixels, person.box).points), people
+        )
 
     def _one(self, pixels: Pixels, person: Person) -> Person:
         places = self._places(pixels, person.box)
@@ -126,6 +138,13 @@ class Describer:
             return look
         other = look_at(self.blazepose, pixels, around, box, mirror=self.mirrored)
         return max(look, other, key=lambda one: alike(one, places, box))
+
+
+def side_by_side(describe: Callable[[Person], Person], people: Sequence[Person]) -> list[Person]:
+    """Everybody described, several people at a time: a core that is free has somebody to see."""
+    if len(people) < 2:
+        return [describe(person) for person in people]
+    return list(abreast(describe, people, TOGETHER))
 
 
 def alike(look: Look, places: Places, box: Float[np.ndarray, "4"]) -> float:

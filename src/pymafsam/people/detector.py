@@ -57,6 +57,15 @@ class Describes(Protocol):
         ...
 
 
+@runtime_checkable
+class Glances(Protocol):
+    """What also says, in less time, how people look who were described a moment ago."""
+
+    def glance(self, pixels: Pixels, people: Sequence[Person]) -> list[Person]:
+        """The same people as they look now, in their boxes of now (``people.glances``)."""
+        ...
+
+
 @dataclass(frozen=True)
 class TwoSteps:
     """Boxes by one network, everything else by keypoint networks inside each box."""
@@ -164,6 +173,12 @@ def without_mirror_images(detector: Detector) -> Detector:
     if isinstance(detector, TwoSteps) and isinstance(detector.describer, Describer):
         return replace(detector, describer=replace(detector.describer, mirrored=False))
     return detector
+
+
+def glancing(detector: Detector) -> Glances | None:
+    """What of a detector can glance at people; None where nothing can."""
+    describer = detector.describer if isinstance(detector, TwoSteps) else detector
+    return describer if isinstance(describer, Glances) else None
 
 
 def load_describer() -> Describes:

@@ -260,13 +260,13 @@ def _uncovered(known: Followed, expected: Person, seen: Sighting) -> float | Non
     if last is None or seen.mask is None or last.shape != seen.mask.shape:
         return None
     by = (centred(expected.box) - centred(known.last.person.box))[:2] / COARSE
-    moved = _shifted(last, round(float(by[0])), round(float(by[1])))
+    moved = shifted(last, round(float(by[0])), round(float(by[1])))
     joint = np.count_nonzero(moved | seen.mask)
     return 1 - np.count_nonzero(moved & seen.mask) / joint if joint else None
 
 
-def _shifted(mask: Inside, right: int, down: int) -> Inside:
-    """The mask moved by whole cells; what leaves is gone, what enters is empty."""
+def shifted(mask: Inside, right: int, down: int) -> Inside:
+    """The mask moved by whole cells (or pixels); what leaves is gone, what enters is empty."""
     out = np.zeros_like(mask)
     height, width = mask.shape
     if abs(right) >= width or abs(down) >= height:
