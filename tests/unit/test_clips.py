@@ -204,6 +204,27 @@ def test_what_was_made_otherwise_is_not_gone_on_with(tmp_path, reconstructor):
     assert (tmp_path / "o" / "walk.npz").read_bytes() == (tmp_path / "p" / "walk.npz").read_bytes()
 
 
+class Fading(RedPeople):
+    """Hardly makes out people who have walked some way."""
+
+    def _described(self, person):
+        score = 0.9 if person.box[0] < 19 else 0.15
+        return replace(super()._described(person), keypoint_score=score)
+
+
+def test_a_calm_motion_ends_with_the_last_look_that_says_something(
+    tmp_path, reconstructor, monkeypatch
+):
+    monkeypatch.setattr(looking, "FIND", 1)  # red people's boxes are right where they are found
+    path = write(tmp_path / "walk.mp4", 9)
+    observer = replace(reconstructor.observer, detector=Fading())
+    fading = replace(reconstructor, observer=observer)
+    for smooth, frames in ((True, 5), (False, 9)):
+        run(path, tmp_path / str(smooth), fading, smooth=smooth)
+        (motion,) = load(tmp_path / str(smooth) / "walk.npz").motions
+        assert len(motion.frames) == frames
+
+
 def test_a_damaged_frame_is_named_and_bridged(tmp_path, reconstructor):
     path = write(tmp_path / "walk.mp4", 9)
     with av.open(str(path)) as container:

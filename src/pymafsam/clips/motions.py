@@ -47,7 +47,10 @@ class Studio:
 
     def _motion(self, course: Course, fit: SequenceFit | None) -> Motion:
         shape = None if fit is None else self._shape(course, fit)
-        parts = [self._run(run, fit, shape) for run in self._runs(course)]
+        runs = list(self._runs(course))
+        if fit is not None:
+            runs = [self._held(run) for run in runs]
+        parts = [self._run(run, fit, shape) for run in runs]
         rows = np.concatenate([part.frames for part in parts])
         return Motion(
             track=course.number,
@@ -72,6 +75,13 @@ class Studio:
         broken = (np.diff(seconds) > BRIDGED) | (np.diff(shot) > 0)
         for part in np.split(np.arange(len(course.frames)), np.flatnonzero(broken) + 1):
             yield course.part(part)
+
+    def _held(self, run: Course) -> Course:
+        """The run less the looks at either end that say nothing: no body would be held there."""
+        looks = range(len(run.frames))
+        known = [run.named[k] or _is_sure(self.sights.person(run, k)) for k in looks]
+        sure = np.flatnonzero(known)
+        return run.part(np.arange(sure[0], sure[-1] + 1)) if len(sure) else run
 
     def _run(
         self, run: Course, fit: SequenceFit | None, shape: Float[np.ndarray, "betas"] | None
@@ -140,7 +150,11 @@ def _evidence(person: Person | None) -> Person | None:
     if person is None:
         return None
     told = person.prompt is not None and bool(person.prompt.pins)
-    return person if told or (person.keypoint_score or 0.0) >= SURE else None
+    return person if told or _is_sure(person) else None
+
+
+def _is_sure(person: Person) -> bool:
+    return (person.keypoint_score or 0.0) >= SURE
 
 
 def _around(frames: Int[np.ndarray, "sightings"], low: int, high: int) -> Int[np.ndarray, "near"]:
