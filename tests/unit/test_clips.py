@@ -1,8 +1,11 @@
 """The flow of a video with a detector and a fit that cost nothing: what breaks, what goes on."""
 
 import json
+import os
 import shutil
 import struct
+import subprocess
+import sys
 from dataclasses import replace
 from fractions import Fraction
 
@@ -291,6 +294,23 @@ def test_a_4k_video_keeps_its_size(tmp_path, reconstructor):
     assert motion.boxes[0] == pytest.approx(40 * np.array([10, 12, 22, 52]), abs=40)
     film = next(video.frames(tmp_path / "o" / "large_overlay.mp4", "large", pytest.fail))
     assert film.size == (3840, 2160)
+
+
+ONE_THREAD = """
+from threadpoolctl import threadpool_info
+from pymafsam.clips import flow
+
+with flow._alone():
+    import scipy.linalg  # as the fit over time does, in the midst of it
+
+    threads = [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
+assert set(threads) == {1}, threads
+"""
+
+
+def test_libraries_that_are_imported_late_work_in_one_thread_too():
+    environment = {**os.environ, "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+    subprocess.run([sys.executable, "-c", ONE_THREAD], check=True, env=environment)
 
 
 def test_nobody_in_a_video_is_no_failure(tmp_path, reconstructor):

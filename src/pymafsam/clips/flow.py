@@ -285,6 +285,7 @@ def _alone() -> Iterator[None]:
     and pieces here are so small that their threads mostly wait for one another.
     """
     import cv2
+    import scipy.linalg  # noqa: F401  a BLAS of its own, which is limited only when it is there
 
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)

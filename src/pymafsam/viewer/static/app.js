@@ -21,6 +21,10 @@
     ["right_arm", "right arm"], ["left_leg", "left leg"], ["right_leg", "right leg"],
   ];
   const SIDES = ["whole", "arms", "legs"];
+  const FILES = {
+    glb: "skeleton, skin, motion", glb4: "the same, four joints a vertex", bvh: "motion",
+    usd: "skeleton, skin, motion", ply: "surface", csv: "joints", amass: "SMPL's npz",
+  };
 
   const state = {
     number: 0, shown: null, figures: [], looks: [], masks: [], chosen: 0, view: "camera",
@@ -662,7 +666,9 @@
     const names = content.live
       ? content.downloads[state.shown.kind] || [] : Object.keys(content.files[state.number]);
     for (const name of names) {
-      const called = name.startsWith("result-") ? `${name.slice(7)} (as reconstruct saves it)` : name;
+      const saved = name.startsWith("result-");
+      const called = saved ? `${name.slice(7)} (as reconstruct saves it)`
+        : name in FILES ? `${name} (${FILES[name]})` : name;
       menu.append(element("option", { textContent: called, value: name }));
     }
   }
