@@ -2,9 +2,11 @@
 
     python tools/fit_fusion.py COCO_TRAIN_FOLDER COCO_CACHE.npz LSP_FOLDER LSP_CACHE.npz
 
-The caches are tools/cache_people.py's. A point is right by COCO's kernel of its distance; what COCO
-has not labelled counts as wrong: such a point is the network's invention. Prints the coefficients
-to be pasted, and what merging is worth for held-out people (five folds).
+The caches are tools/cache_people.py's; used are the people that MoveNet was not taught with
+(tools/train_keypoints.py), on whom it is as sure as it is on others. A point is right by COCO's
+kernel of its distance; what COCO has not labelled counts as wrong: such a point is the network's
+invention. Prints the coefficients to be pasted, and what merging is worth for held-out people (five
+folds).
 """
 
 import argparse
@@ -14,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import minimize
 
+import train_keypoints
 from fit_score import logistic
 from pymafsam.evaluation import coco
 from pymafsam.geometry import joints
@@ -21,7 +24,6 @@ from pymafsam.geometry.boxes import area
 from pymafsam.people import fusion
 from pymafsam.people.looks import COCO
 
-SURE_LSP = 0.97  # rows of LSP whose joints were recovered surely
 FILLED = 0.35  # of a box around LSP's joints is body
 RIDGE = 2e-5
 FOLDS = 5
@@ -53,6 +55,7 @@ class Answered:
 def of_coco(data: Path, cache: Path) -> list[Answered]:
     pictures = coco.read_annotations(data / "person_keypoints.json")
     truths = {person.id: person for picture in pictures for person in picture.people}
+    untaught = {one.row for one in train_keypoints.of_coco(data) if one.held_out}
     with np.load(cache) as table:
         rows = zip(
             table["id"].tolist(),
@@ -71,16 +74,18 @@ def of_coco(data: Path, cache: Path) -> list[Answered]:
                 area=truths[identity].area,
             )
             for identity, movenet, blazepose, box in rows
+            if identity in untaught
         ]
 
 
 def of_lsp(data: Path, cache: Path) -> list[Answered]:
     joint_table = np.load(data / "joints.npz")
     limbs = [joints.COCO17.index(name) for name in joints.LSP14[:12]]
+    untaught = {one.row for one in train_keypoints.of_lsp(data) if one.held_out}
     answered = []
     with np.load(cache) as table:
         for k, identity in enumerate(table["id"].tolist()):
-            if joint_table["confidence"][identity] <= SURE_LSP:
+            if identity not in untaught:
                 continue
             truth = np.full((17, 3), np.nan)
             truth[limbs, :2] = joint_table["joints"][identity, :12, :2]

@@ -199,7 +199,7 @@ def load_published(network: MoveNet, path: Path) -> None:
     """
     try:
         convolutions = list(_convolutions(path))
-        for layer, (weight, bias) in zip(_in_order(network), convolutions, strict=True):
+        for layer, (weight, bias) in zip(in_order(network), convolutions, strict=True):
             _fill(layer, weight, bias)
     except (ValueError, KeyError) as error:
         raise BadInput(
@@ -235,7 +235,7 @@ def _fill(
             layer.bias.copy_(torch.tensor(bias))
 
 
-def _in_order(network: MoveNet) -> Iterator[Any]:
+def in_order(network: MoveNet) -> Iterator[Any]:
     """The convolutions as the file runs them: a side comes before the next stage's first."""
     yield from network.stem
     for index, stage in enumerate(network.stages):

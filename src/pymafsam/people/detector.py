@@ -162,7 +162,7 @@ def load_fast() -> Detector:
     from pymafsam.people.nanodet import NanoDet
 
     nanodet = NanoDet(networks.opened("nanodet", threads=1))
-    keypoints = MoveNet(networks.opened("movenet", threads=1))
+    keypoints = MoveNet(networks.opened("keypoints", threads=1))
     blazepose = landmarks.load("blazepose-full")
     describer = Describer(keypoints, blazepose, thorough=False, mirrored=False)
     return TwoSteps(nanodet.find, describer)
@@ -188,7 +188,7 @@ def load_describer() -> Describes:
         log.warning("The larger landmark network cannot be had (npm); going on with %s.", name)
     network = landmarks.load(name)
     try:
-        return Describer(MoveNet(networks.opened("movenet", threads=1)), network)
+        return Describer(MoveNet(networks.opened("keypoints", threads=1)), network)
     except MissingAsset:
         log.warning(
             "MoveNet cannot be had (npm); going on with BlazePose alone, whose keypoints are less "

