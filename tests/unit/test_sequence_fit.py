@@ -8,7 +8,8 @@ from walkers import CAMERA, RATE, Walker, film, passing_by, walking_pose
 
 from pymafsam import body as bodies
 from pymafsam.fitting.chain import State, forward_kinematics, skinned_points
-from pymafsam.fitting.contacts import standing
+from pymafsam.fitting.contacts import ROWS, standing
+from pymafsam.fitting.evidence import landmark_points
 from pymafsam.fitting.keypoints import KeypointFit
 from pymafsam.fitting.sequence import SequenceFit, Stretch, Windows, bridged, spread
 from pymafsam.fitting.temporal import Ties, _lower_band, minimise
@@ -182,8 +183,10 @@ def test_feet_that_stand_do_not_slide(fit):
     state = state_of(fit, 12, generator, spread=0.02)
     solved_state, _ = minimise(problem, state, 15, free_shape=False)
     posed = forward_kinematics(fit.skeleton, solved_state)
-    feet = skinned_points(problem.feet, posed, solved_state.betas).sum(axis=1)
-    assert np.linalg.norm(feet - feet.mean(axis=0), axis=1).max() < 0.01
+    # The soles themselves, wherever networks see toes and heels.
+    places = skinned_points(landmark_points(fit.model), posed, solved_state.betas).sum(axis=1)
+    feet = places[:, :, ROWS]
+    assert np.linalg.norm(feet - feet.mean(axis=0), axis=1).max() < 0.003
 
 
 def test_bridged_bodies_turn_half_way_in_the_middle():

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 
 from pymafsam.fitting.chain import Points, State, forward_kinematics, skinned_points
 from pymafsam.fitting.contacts import ROWS, standing
-from pymafsam.fitting.evidence import landmarks_of
+from pymafsam.fitting.evidence import landmark_points, landmarks_of
 from pymafsam.fitting.keypoints import KeypointFit
 from pymafsam.fitting.temporal import Calm, Ties, minimise
 from pymafsam.fitting.temporal import Sequence as Problem
@@ -69,7 +69,8 @@ class SequenceFit:
         self.calm = calm or Calm()
         self.windows = windows or Windows()
         self.joints = Points.on_joints(fit.model, range(len(fit.model.parents)))
-        landmarks = fit.landmarks
+        # What stands is the body's own toes and heels, not the places where networks see them.
+        landmarks = landmark_points(fit.model)
         self.feet = Points(
             offsets=landmarks.offsets[:, :, ROWS],
             offset_dirs=landmarks.offset_dirs.reshape(
