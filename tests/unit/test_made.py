@@ -4,12 +4,14 @@ import dataclasses
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from pymafsam import export
+from pymafsam.cli.inputs import Inputs, Run
 from pymafsam.errors import BadInput
 from pymafsam.files import atomic, made
 from pymafsam.geometry.camera import picture_camera
@@ -113,12 +115,31 @@ def test_a_run_keeps_off_its_inputs_and_other_pictures_results(scene, tmp_path):
         outputs.claim([tmp_path / ("x" * 300)], "x.jpg")
 
 
-def test_temporary_files_of_killed_runs_are_swept_and_no_others(tmp_path):
+def killed_while_writing(path):
     code = (
         "import sys, os, pathlib; from pymafsam.files.atomic import writing\n"
         "with writing(pathlib.Path(sys.argv[1])) as t: os._exit(9)"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.obj")], check=False)
+    subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+
+
+def test_a_run_sweeps_where_its_clips_and_pictures_are_written(tmp_path):
+    wanted = ["clip.npz", "clip/000000_overlay.jpg", "a/photo.json"]
+    for name in wanted:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        killed_while_writing(tmp_path / name)
+    assert len(list(tmp_path.rglob(f"{atomic.PREFIX}*"))) == len(wanted)
+    sources = [
+        SimpleNamespace(name="clip.mp4", path=tmp_path / "clip.mp4", is_video=True),
+        SimpleNamespace(name="a/photo.jpg", path=tmp_path / "photo.jpg", is_video=False),
+    ]
+    options = Inputs(out=tmp_path)
+    Run(options=options, maker="test", recipe={}, sources=sources).prepare()
+    assert not list(tmp_path.rglob(f"{atomic.PREFIX}*"))
+
+
+def test_temporary_files_of_killed_runs_are_swept_and_no_others(tmp_path):
+    killed_while_writing(tmp_path / "a.obj")
     (left,) = tmp_path.iterdir()
     assert left.name.startswith(atomic.PREFIX)
     with atomic.writing(tmp_path / "b.obj") as under_way:

@@ -116,10 +116,12 @@ class Run:
     def prepare(self) -> None:
         """Make the folder of the results and sweep it. Raises BadInput where that fails."""
         check_writable(self.options.out)
-        folders = {
-            PurePosixPath(stem) if source.is_video else PurePosixPath(stem).parent
-            for source, stem in zip(self.sources, self.stems.values(), strict=True)
-        }
+        stems = [PurePosixPath(stem) for stem in self.stems.values()]
+        # A clip's own results lie beside the folder of its frames.
+        of_frames = [
+            stem for source, stem in zip(self.sources, stems, strict=True) if source.is_video
+        ]
+        folders = {*(stem.parent for stem in stems), *of_frames}
         for folder in folders:
             sweep(self.options.out / folder)
 
