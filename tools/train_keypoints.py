@@ -32,22 +32,22 @@ from pymafsam.data import augment
 from pymafsam.files import lspet
 from pymafsam.files.atomic import writing
 from pymafsam.geometry.affine import apply, around_box, cut, inverse
-from pymafsam.geometry.joints import COCO17, LSP14, flip_permutation
+from pymafsam.geometry.joints import COCO17, LSP14
 from pymafsam.network import movenet
 from pymafsam.people import movenet as decoder
+from pymafsam.people.describe import MARGIN
+from pymafsam.people.movenet import SIZE
 from pymafsam.training import heatmaps
 
-SIZE, MARGIN = 256, 1.25
 SURE = 0.97  # LSP's training joints were recovered from another scale, and say how surely
-FLIP = list(flip_permutation("coco17"))
 CONFIDENT, NEAR, FAR = 0.4, 0.25, 0.4  # see ``doubtful``; distances in lengths of the trunk
 FROZEN = 2  # stages from the picture on that stay as they were published
 
 
 # Where LSP's annotators click, seen from where COCO's do: shares of the vectors from hips to
 # shoulders, from the other side's shoulder and hip to this one's, and along the limb (from a wrist
-# back to its elbow, from an ankle to its knee). Medians over both training sets of what separates
-# clicks from the published network's points.
+# back to its elbow, from an ankle to its knee). By robust least squares over lsp/train and 600
+# rows of LSP-Extended: what separates clicks from the published network's points, less COCO's.
 CONVENTIONS = {
     "lsp": {
         "shoulder": (-0.026, 0.025, 0.008),
@@ -244,8 +244,8 @@ def window(example: Example, recipe: Recipe, random: np.random.Generator):
     points = apply(inverse(square.to_frame(SIZE)), example.points[:, :2])
     known = example.points[:, 2] > 0
     if drawn.flipped:
-        points = (points * (-1, 1) + (SIZE, 0))[FLIP]
-        known = known[FLIP]
+        points = (points * (-1, 1) + (SIZE, 0))[decoder.FLIP]
+        known = known[decoder.FLIP]
     return augment.picture(seen, drawn), points, known
 
 

@@ -14,9 +14,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from pymafsam.network.movenet import Heads
+from pymafsam.people.movenet import CELL, NEARNESS
 
-CELL = 4.0
-NEARNESS = 1.8  # cells, as the network's decoder counts distances from the window's middle
 LEAST = 1e-6  # chances are kept this far from 0 and 1 before their logarithms are taken
 
 
