@@ -21,6 +21,7 @@ from pymafsam.clips.known import Known
 from pymafsam.clips.looking import LOST
 from pymafsam.clips.looks import Click, Look, Packed, Single, bare
 from pymafsam.clips.shelf import Shelf
+from pymafsam.evaluation.metrics import iou
 from pymafsam.geometry.boxes import overlap
 from pymafsam.observe import clearer
 from pymafsam.people.same import doubles
@@ -172,7 +173,7 @@ class Neighbours:
         made = self.reconstructor.observer.segment(frame, people)[0]
         if made is None or not _obeys(made.inside, told.clicks):
             return None
-        return made if _shared(made.inside, expected) >= APART else None
+        return made if iou(made.inside, expected) >= APART else None
 
     def _amended(
         self, look: Look, row: int, person: Person, mask: Mask | None, frame: Frame
@@ -253,18 +254,12 @@ def taken_along(mask: Inside, then: Float[np.ndarray, "4"], now: Float[np.ndarra
 
 def _agrees(own: Inside, told: Told, expected: Inside) -> bool:
     """Whether a look's own mask is as the visitor would have it."""
-    alike = not told.outlined or _shared(own, expected) >= ALIKE
+    alike = not told.outlined or iou(own, expected) >= ALIKE
     return alike and _obeys(own, told.clicks)
 
 
 def _obeys(mask: Inside, clicks: Sequence[Click]) -> bool:
     return all(mask[int(y), int(x)] == bool(label) for x, y, label in clicks)
-
-
-def _shared(one: Inside, other: Inside) -> float:
-    """Intersection over union of two masks."""
-    joint = np.count_nonzero(one | other)
-    return float(np.count_nonzero(one & other) / joint) if joint else 1.0
 
 
 def _beside(person: Person, look: Look, row: int | None) -> list[Person]:
