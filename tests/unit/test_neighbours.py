@@ -211,4 +211,3 @@ def test_a_mask_goes_along_with_its_box():
     assert np.array_equal(taken_along(mask, then, then), mask)
     now = taken_along(mask, then, np.array([20.0, 5, 40, 25]))
     assert bounds(now) == pytest.approx((20, 5, 40, 25), abs=1)
-    assert neighbours._shared(now, now) == 1
