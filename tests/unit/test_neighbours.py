@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from test_clips import SIZE, RedPeople, Upright, clip, reconstructor, short_chunks, write
 
 from pymafsam.body import load
-from pymafsam.clips import looking, neighbours, reconstruct
+from pymafsam.clips import looking, reconstruct
 from pymafsam.clips.neighbours import Told, moved, taken_along
 from pymafsam.clips.shelf import Shelf
 from pymafsam.export.sequence import load as load_clip
