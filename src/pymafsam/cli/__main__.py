@@ -1,5 +1,3 @@
-import sys
+from pymafsam.cli.program import program
 
-from pymafsam.cli.main import main
-
-sys.exit(main())
+program()
