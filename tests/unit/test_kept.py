@@ -63,3 +63,39 @@ def test_where_nothing_can_be_written_nothing_is_said_either(tmp_path):
 def test_a_key_changes_with_every_part():
     keys = {kept.key("a", "b"), kept.key("a", "c"), kept.key("ab"), kept.key("ab", "")}
     assert len(keys) == 4
+
+
+def test_what_nobody_read_for_a_month_goes_and_what_belongs_together_stays_together(tmp_path):
+    now, day = 1e9, 24 * 3600.0
+    ages = {
+        "old.onnx": 31, "old.weights": 31, "read.onnx": 5, "read.weights": 90,
+        "alone.ort": 40, "young.o": 29,
+    }  # fmt: skip
+    for name, days in ages.items():
+        (tmp_path / name).write_bytes(b"content")
+        os.utime(tmp_path / name, (now, now - days * day))
+    assert kept.sweep(tmp_path, now=now) == 3
+    assert {p.name for p in tmp_path.iterdir()} == {"read.onnx", "read.weights", "young.o"}
+    assert kept.sweep(tmp_path / "nowhere") == 0
+
+
+def test_to_keep_something_sweeps_and_to_read_it_counts_as_a_use(tmp_path):
+    old, used = tmp_path / "old.o", tmp_path / "used.o"
+    for path in (old, used):
+        kept.write(path, b"content")
+        os.utime(path, (0, 0))
+    assert kept.read(used) == b"content"
+    kept.write(tmp_path / "new.o", b"content")
+    assert {p.name for p in tmp_path.iterdir()} == {"used.o", "new.o"}
+
+
+def test_a_stamp_changes_with_the_size_and_the_time(tmp_path):
+    path = tmp_path / "weights"
+    assert kept.stamp_of(path) is None
+    path.write_bytes(b"content")
+    path.chmod(0o644)
+    first = kept.stamp_of(path)
+    assert first == kept.stamp_of(path) is not None
+    assert len(first) == kept.STAMP.size
+    os.utime(path, (1, 1))
+    assert kept.stamp_of(path) != first

@@ -1,5 +1,6 @@
 """Networks are opened from the graph that was optimised here before, and give the same bits."""
 
+import os
 import pickle
 import shutil
 import subprocess
@@ -61,6 +62,15 @@ def test_a_damaged_graph_is_made_again(folder, damage, suffix):
     networks.opened("nanodet", threads=1).run(None, picture())
     assert len(path.read_bytes()) == len(whole)
     assert not list(folder.glob(".pymafsam-*"))
+
+
+def test_a_copied_cache_is_believed_by_its_content(folder, monkeypatch):
+    before = found(networks.opened("nanodet", threads=1))
+    (weights,) = folder.glob("*.weights")
+    os.utime(weights, (1, 1))
+    monkeypatch.setattr(networks, "_keep", lambda *_: pytest.fail("it was made again"))
+    for one, two in zip(before, found(networks.opened("nanodet", threads=1)), strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 def test_where_nothing_can_be_kept_the_network_runs_all_the_same(folder):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pymafsam import __version__
 from pymafsam.config import cache_folder, data_folder
+from pymafsam.files import kept
 from pymafsam.pretrained import catalogue
 from pymafsam.pretrained.archives import CLIENTS
 
@@ -69,6 +70,9 @@ def machine(options: Options) -> Iterator[Finding]:
     place = folder if folder.exists() else next(p for p in folder.parents if p.exists())
     free = shutil.disk_usage(place).free / 1e9
     yield Finding("cache", None, f"{folder} ({free:.0f} GB free; PYMAFSAM_CACHE moves it)")
+    made = sum(kept.size(folder / name) for name in ("optimised", "compiled")) / 1e6
+    says = f"{made:.0f} MB of it, for quicker starts; may be removed, unused for a month it goes"
+    yield Finding("made here", None, says)
     for name, command in CLIENTS.items():
         found = command()
         says = " ".join(found) if found else f"needed to fetch what only {name} can bring"

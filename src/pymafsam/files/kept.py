@@ -3,7 +3,8 @@
 Optimised graphs and machine code are kept in the user's cache. A file begins with the digest of
 what follows; it is read only when that agrees, when it belongs to whoever runs (or to root, who
 prepares containers), and when nobody else may write it: what it holds is run. Anything else counts
-as not there, and is made again.
+as not there, and is made again. What nobody has read for a month (of an older version, of another
+processor) is removed when something new is kept.
 """
 
 import functools
@@ -13,8 +14,11 @@ import mmap
 import os
 import platform
 import shutil
+import struct
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from pymafsam.errors import BadInput
@@ -25,6 +29,9 @@ log = logging.getLogger(__name__)
 DIGEST = hashlib.sha256
 LENGTH = DIGEST().digest_size
 OTHERS_MAY_WRITE = 0o022
+UNUSED = 30 * 24 * 3600  # seconds after which nobody is thought to come back for a file
+NOTED = 24 * 3600  # seconds for which a use that was noted need not be noted again
+STAMP = struct.Struct("<QQ")
 
 
 def read(path: Path) -> bytes | None:
@@ -39,6 +46,7 @@ def read(path: Path) -> bytes | None:
     if DIGEST(content).digest() != digest:
         log.info("%s is damaged; it is made again.", path)
         return None
+    _note_use(path)
     return content
 
 
@@ -52,6 +60,19 @@ def digest_of(path: Path) -> bytes | None:
                 return DIGEST(content).digest()
     except (OSError, ValueError):  # an empty file cannot be mapped
         return None
+
+
+def stamp_of(path: Path) -> bytes | None:
+    """The size and time of a file that lies at ``path`` as it is; None where there is none of ours.
+
+    A file that has its stamp yet has its content: to compare digests of a hundred megabytes takes
+    longer than to map them.
+    """
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return STAMP.pack(state.st_size, state.st_mtime_ns) if _is_ours(state) else None
 
 
 def write(path: Path, content: bytes) -> None:
@@ -71,8 +92,49 @@ def _kept(path: Path, fill: Callable[[Path], object]) -> None:
             fill(temporary)
             # `writing` goes by the umask, which may let a group write.
         path.chmod(0o644)
+        sweep(path.parent)
     except (BadInput, OSError) as error:
         log.info("%s could not be kept (%s).", path, str(error).splitlines()[0])
+
+
+def sweep(folder: Path, *, now: float | None = None) -> int:
+    """Remove what nobody has used for a month (``UNUSED``) by the time ``now``; how many files.
+
+    Files of one name (a graph and its weights) go together, and stay while one of them is young.
+    Another version of ours that runs meanwhile loses nothing: what it has mapped stays with it.
+    """
+    moment = time.time() if now is None else now
+    together: dict[str, list[tuple[Path, float]]] = {}
+    for path, used in _files(folder):
+        together.setdefault(path.stem, []).append((path, used))
+    swept = 0
+    for files in together.values():
+        if moment - max(used for _, used in files) > UNUSED:
+            for path, _ in files:
+                with suppress(OSError):  # in use, on Windows; gone already
+                    path.unlink()
+                    swept += 1
+    return swept
+
+
+def size(folder: Path) -> int:
+    """Bytes of what is kept in a folder."""
+    return sum(path.stat().st_size for path, _ in _files(folder))
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, float]]:
+    """The files in a folder, each with the time of its last use that was noted."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if path.is_file():
+                yield path, path.stat().st_mtime
+
+
+def _note_use(path: Path) -> None:
+    """A file's time is that of its last use, to a day; systems seldom note who reads."""
+    with suppress(OSError):
+        if time.time() - path.stat().st_mtime > NOTED:
+            os.utime(path)
 
 
 def key(*parts: str) -> str:

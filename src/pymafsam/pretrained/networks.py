@@ -25,6 +25,7 @@ from pymafsam.pretrained import catalogue
 from pymafsam.pretrained.sessions import HalfSession, Session, optimised
 
 Cut = Callable[[Path], bytes]  # what of a file's graph is wanted
+LAYOUT = "digest, stamp, graph"  # of what is kept
 
 
 @runtime_checkable
@@ -135,8 +136,11 @@ def _reopened(place: Path, threads: int) -> Session | None:
     content = kept.read(place)
     if content is None:
         return None
-    digest, graph = content[: kept.LENGTH], content[kept.LENGTH :]
-    if kept.digest_of(_weights(place)) != digest:
+    digest, rest = content[: kept.LENGTH], content[kept.LENGTH :]
+    stamp, graph = rest[: kept.STAMP.size], rest[kept.STAMP.size :]
+    weights = _weights(place)
+    # Another stamp has a copy of the cache, too: then the content decides.
+    if kept.stamp_of(weights) != stamp and kept.digest_of(weights) != digest:
         return None
     try:
         return Session(graph, threads=threads, optimise=False, beside=place.parent)
@@ -145,14 +149,15 @@ def _reopened(place: Path, threads: int) -> Session | None:
 
 
 def _keep(network: Path | bytes, place: Path) -> None:
-    """The optimised graph at ``place``, with the digest of the weights beside it before it."""
+    """The optimised graph at ``place``, before it the digest and the stamp of its weights."""
     weights = _weights(place)
     with tempfile.TemporaryDirectory(prefix="pymafsam-") as folder:
         made = Path(folder) / weights.name
         graph = optimised(network, made)
         digest = kept.take(weights, made)
-    if digest is not None:
-        kept.write(place, digest + graph)
+    stamp = kept.stamp_of(weights)
+    if digest is not None and stamp is not None:
+        kept.write(place, digest + stamp + graph)
 
 
 def _weights(place: Path) -> Path:
@@ -163,5 +168,5 @@ def _place(name: str, cut: Cut | None) -> Path:
     asset = catalogue.find(name)
     taken = "" if cut is None else f"{cut.__module__}.{cut.__qualname__}"
     pinned = asset.sha256 or asset.digest or ""
-    key = kept.key(pinned, taken, metadata.version("onnxruntime"))
+    key = kept.key(pinned, taken, metadata.version("onnxruntime"), LAYOUT)
     return cache_folder() / "optimised" / f"{name}-{key}.onnx"
