@@ -31,7 +31,9 @@ def program() -> NoReturn:
 
     def leave() -> None:
         for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(AttributeError, OSError, ValueError):  # closed, or nobody reads
+            with contextlib.suppress(
+                AttributeError, OSError, ValueError
+            ):  # closed, or nobody reads
                 stream.flush()
         os._exit(code if isinstance(code, int) else int(code is not None))
 
