@@ -11,8 +11,9 @@ import numpy as np
 from jaxtyping import Float
 
 from pymafsam.errors import BadInput
+from pymafsam.masks.canvases import any_size
 from pymafsam.masks.sam import SamSegmenter
-from pymafsam.masks.view import LOGITS, Logits
+from pymafsam.masks.view import LOGITS, Logits, completed
 from pymafsam.pretrained import networks
 from pymafsam.pretrained.networks import Runs
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from onnx import GraphProto
 
 OPINIONS = 3  # of a mask, at most (``masks.sam.parts``)
+FEATURES = 64  # cells along a side of what the encoder makes of a whole canvas
 ALL_MASKS = "/Reshape_9_output_0"
 ALL_SCORES = "/iou_prediction_head/layers.2/Gemm_output_0"
 
@@ -27,14 +29,21 @@ ALL_SCORES = "/iou_prediction_head/layers.2/Gemm_output_0"
 class MobileSam:
     """The two networks behind the ``Engine`` protocol of ``masks.sam``."""
 
-    def __init__(self, encoder: Runs, decoder: Runs):
-        self._encoder, self._decoder = encoder, decoder
+    def __init__(self, encoder: Runs, decoder: Runs, *, any_size: bool = False):
+        """``any_size``: the encoder takes canvases that are cut off."""
+        self._encoder, self._decoder, self._any_size = encoder, decoder, any_size
 
     def encode(
-        self, canvas: Float[np.ndarray, "1 3 1024 1024"]
+        self, canvas: Float[np.ndarray, "1 3 rows columns"]
     ) -> Float[np.ndarray, "1 256 64 64"]:
-        """Features of a normalised canvas."""
-        return self._encoder.run(None, {self._encoder.inputs[0]: canvas})[0]
+        """Features of a normalised canvas; where it is cut off those of its edge go on.
+
+        What lies beyond the picture looks all the same to the network.
+        """
+        given = canvas if self._any_size else completed(canvas)
+        features = self._encoder.run(None, {self._encoder.inputs[0]: given})[0]
+        missing = [(0, FEATURES - length) for length in features.shape[2:]]
+        return np.pad(features, [(0, 0), (0, 0), *missing], mode="edge")
 
     def decode(
         self,
@@ -96,7 +105,8 @@ def _drop_unused(graph: "GraphProto") -> None:
 
 def load(*, threads: int = 0) -> SamSegmenter:
     """The row ``mobilesam`` of the table of segmenters; fetches the networks on first use."""
-    return _load(networks.opened("mobilesam-encoder", threads=threads), "mobilesam", threads)
+    encoder = networks.opened("mobilesam-encoder", threads=threads, cut=any_size)
+    return _load(encoder, "mobilesam", threads, any_size=True)
 
 
 def load_half(*, threads: int = 0) -> SamSegmenter:
@@ -109,8 +119,9 @@ def load_half(*, threads: int = 0) -> SamSegmenter:
     return _load(encoder, "mobilesam-bf16", threads)
 
 
-def _load(encoder: Runs, source: str, threads: int) -> SamSegmenter:
+def _load(encoder: Runs, source: str, threads: int, *, any_size: bool = False) -> SamSegmenter:
     # More threads than one mostly wait for one another in a network of the decoder's size.
     decoder = networks.opened("mobilesam-decoder", threads=1, cut=opened)
     abreast = 1 if threads == 1 else OPINIONS
-    return SamSegmenter(MobileSam(encoder, decoder), source=source, abreast=abreast)
+    engine = MobileSam(encoder, decoder, any_size=any_size)
+    return SamSegmenter(engine, source=source, abreast=abreast)

@@ -17,7 +17,7 @@ from jaxtyping import Float, Shaped
 
 from pymafsam.errors import BadInput, BadUsage, MissingAsset, UntrustedFile
 from pymafsam.masks.sam import BOTTOM_RIGHT, INSIDE, OUTSIDE, TOP_LEFT, SamSegmenter
-from pymafsam.masks.view import Logits
+from pymafsam.masks.view import Logits, completed
 
 # (channels, blocks) of the image encoders that were published.
 PUBLISHED = {(1280, 32): "vit_h", (1024, 24): "vit_l", (768, 12): "vit_b"}
@@ -152,10 +152,10 @@ class OfficialSam:
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._sam.to(self._device)
 
-    def encode(self, canvas: Float[np.ndarray, "1 3 1024 1024"]) -> Any:
+    def encode(self, canvas: Float[np.ndarray, "1 3 rows columns"]) -> Any:
         """Features of a normalised canvas, a tensor."""
         with self._torch.inference_mode():
-            return self._sam.image_encoder(self._tensor(canvas))
+            return self._sam.image_encoder(self._tensor(completed(canvas)))
 
     def decode(
         self,

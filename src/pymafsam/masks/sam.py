@@ -44,8 +44,12 @@ PACKED = 2  # small pictures side by side on one canvas, and as many rows of the
 class Engine(Protocol):
     """The two networks. Points are canvas pixels as indices (centres at whole numbers)."""
 
-    def encode(self, canvas: Float[np.ndarray, "1 3 1024 1024"]) -> Any:
-        """Features of a normalised canvas, opaque to the caller."""
+    def encode(self, canvas: Float[np.ndarray, "1 3 rows columns"]) -> Any:
+        """Features of a normalised canvas, opaque to the caller.
+
+        It may be cut off where there is nothing more (``View.needed``): what is missing of 1024
+        rows and columns is blank.
+        """
         ...
 
     def decode(
@@ -239,7 +243,8 @@ class Views:
         if view not in self.known:
             canvas = blank()
             view.place(canvas, pixels)
-            self.known[view] = self.engine.encode(normalise(canvas))
+            rows, columns = view.needed()
+            self.known[view] = self.engine.encode(normalise(canvas[:rows, :columns]))
         return self.known[view]
 
 

@@ -11,6 +11,9 @@ from pymafsam.records import Pixels
 
 CANVAS = 1024
 LOGITS = 256
+# A canvas is cut off at a multiple of STEP pixels, BEYOND or more below and right of the picture:
+# networks should see that it ends there.
+STEP, BEYOND = 32, 32
 MEAN = (123.675, 116.28, 103.53)
 DEVIATION = (58.395, 57.12, 57.375)
 
@@ -38,14 +41,26 @@ class View:
         import cv2
 
         x0, y0, x1, y1 = self.region
-        left, top = np.rint(self.to_canvas(np.array([[x0, y0]], float))[0]).astype(int)
-        right, bottom = np.rint(self.to_canvas(np.array([[x1, y1]], float))[0]).astype(int)
-        right, bottom = min(max(right, left + 1), CANVAS), min(max(bottom, top + 1), CANVAS)
+        left, top, right, bottom = self.place_of_region()
         method = cv2.INTER_AREA if self.scale < 1 else cv2.INTER_LINEAR
         part = np.ascontiguousarray(pixels[y0:y1, x0:x1])
         canvas[top:bottom, left:right] = cv2.resize(
             part, (right - left, bottom - top), interpolation=method
         )
+
+    def place_of_region(self) -> tuple[int, int, int, int]:
+        """Where the region lies on the canvas: left, top, right, bottom in whole canvas pixels."""
+        x0, y0, x1, y1 = self.region
+        left, top = np.rint(self.to_canvas(np.array([[x0, y0]], float))[0]).astype(int).tolist()
+        right, bottom = np.rint(self.to_canvas(np.array([[x1, y1]], float))[0]).astype(int).tolist()
+        right, bottom = min(max(right, left + 1), CANVAS), min(max(bottom, top + 1), CANVAS)
+        return left, top, right, bottom
+
+    def needed(self) -> tuple[int, int]:
+        """Rows and columns of the canvas that say something; the rest is blank."""
+        *_, right, bottom = self.place_of_region()
+        rows, columns = (-(-(end + BEYOND) // STEP) * STEP for end in (bottom, right))
+        return min(rows, CANVAS), min(columns, CANVAS)
 
     def to_picture(self, logits: Logits) -> Float[np.ndarray, "height width"]:
         """The decoder's logits at every pixel of the picture, bilinear; -inf outside the region."""
@@ -123,7 +138,9 @@ def blank() -> UInt8[np.ndarray, "1024 1024 3"]:
     return np.repeat(row, CANVAS, axis=0)
 
 
-def normalise(canvas: UInt8[np.ndarray, "1024 1024 3"]) -> Float[np.ndarray, "1 3 1024 1024"]:
+def normalise(
+    canvas: UInt8[np.ndarray, "rows columns 3"],
+) -> Float[np.ndarray, "1 3 rows columns"]:
     """Channels first, ImageNet mean and deviation."""
     planes = np.empty((1, 3, *canvas.shape[:2]), np.float32)
     for channel in range(3):  # plane by plane: faster than all at once and turned
@@ -131,3 +148,15 @@ def normalise(canvas: UInt8[np.ndarray, "1024 1024 3"]) -> Float[np.ndarray, "1 
         values -= np.float32(MEAN[channel])
         np.divide(values, np.float32(DEVIATION[channel]), out=planes[0, channel])
     return planes
+
+
+def completed(
+    planes: Float[np.ndarray, "1 3 rows columns"],
+) -> Float[np.ndarray, "1 3 1024 1024"]:
+    """A normalised canvas that was cut off, with the blank rest."""
+    rows, columns = planes.shape[2:]
+    if rows == columns == CANVAS:
+        return planes
+    out = normalise(blank())
+    out[:, :, :rows, :columns] = planes
+    return out

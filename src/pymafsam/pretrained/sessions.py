@@ -158,6 +158,18 @@ def optimised(model: Path | bytes, weights: Path) -> bytes:
         return target.read_bytes()
 
 
+def simplified(model: bytes, target: Path) -> None:
+    """Write the graph to ``target`` with all that is constant worked out, for any processor.
+
+    Raises BadInput for what ONNX Runtime cannot read.
+    """
+    runtime = onnxruntime()
+    options = runtime.SessionOptions()
+    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(target)
+    _session(model, options, CPU)
+
+
 def _session(model: Path | bytes, options: Any, providers: Sequence[str]) -> Any:
     """The runtime's own session. Raises BadInput for what it cannot read."""
     options.log_severity_level = 3  # errors come as exceptions; warnings are about spare parts

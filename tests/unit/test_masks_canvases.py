@@ -1,0 +1,99 @@
+"""A canvas that is cut off where the picture ends gives nearly the masks of a whole one."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pymafsam.errors import BadInput, MissingAsset
+from pymafsam.files.frames import read_picture
+from pymafsam.masks import canvases, mobilesam
+from pymafsam.masks.sam import SamSegmenter
+from pymafsam.masks.view import BEYOND, CANVAS, STEP, around, blank, completed, normalise, whole
+from pymafsam.pretrained import catalogue, networks
+from pymafsam.pretrained.sessions import Session
+from pymafsam.records import Prompt
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+@pytest.fixture(scope="module")
+def published():
+    """The encoder as it was published."""
+    try:
+        path = catalogue.locate("mobilesam-encoder")
+    except MissingAsset as error:
+        pytest.skip(f"the network cannot be had: {error}")
+    return Session(path, threads=1)
+
+
+@pytest.fixture(scope="module")
+def decoder():
+    return networks.opened("mobilesam-decoder", threads=1, cut=mobilesam.opened)
+
+
+@pytest.fixture(scope="module")
+def cut():
+    return networks.opened("mobilesam-encoder", threads=1, cut=canvases.any_size)
+
+
+sides = st.integers(1, 5000)
+
+
+@given(sides, sides)
+def test_a_canvas_is_cut_off_beyond_the_picture_and_not_far_beyond(width, height):
+    view = whole((width, height))
+    *_, right, bottom = view.place_of_region()
+    for end, length in zip((bottom, right), view.needed(), strict=True):
+        assert length % STEP == 0
+        assert length == CANVAS or BEYOND <= length - end < BEYOND + STEP
+
+
+@given(st.integers(0, 300), st.integers(0, 200), st.integers(3, 90), st.integers(3, 90))
+def test_what_is_cut_off_of_a_closer_look_is_blank(left, top, width, height):
+    view = around(np.array([left, top, left + width, top + height], float), (400, 300), 2.2)
+    canvas = blank()
+    view.place(canvas, np.zeros((300, 400, 3), np.uint8))
+    rows, columns = view.needed()
+    planes = normalise(canvas)
+    np.testing.assert_array_equal(completed(planes[:, :, :rows, :columns]), planes)
+
+
+def test_of_a_whole_canvas_the_features_are_those_of_the_published_graph(published, cut):
+    view = whole((600, 600))
+    canvas = blank()
+    view.place(canvas, np.random.default_rng(0).integers(0, 255, (600, 600, 3), np.uint8))
+    planes = normalise(canvas)
+    (expected,) = published.run(None, {"input": planes})
+    found = mobilesam.MobileSam(cut, cut, any_size=True).encode(planes)
+    np.testing.assert_allclose(found, expected, atol=1e-5)  # of .5
+
+
+@pytest.mark.parametrize(
+    ("name", "box"), [("kite", [63.0, 132, 198, 384]), ("lunge", [135.0, 84, 378, 342])]
+)
+def test_the_mask_of_a_photograph_is_nearly_that_of_a_whole_canvas(
+    published, cut, decoder, name, box
+):
+    pixels = read_picture(EXAMPLES / f"{name}.jpg").pixels  # one is high, one is wide
+    engines = (
+        mobilesam.MobileSam(published, decoder),
+        mobilesam.MobileSam(cut, decoder, any_size=True),
+    )
+    prompts = [Prompt(box=np.array(box))]
+    first, second = (SamSegmenter(one).segment(pixels, prompts)[0] for one in engines)
+    assert first is not None
+    assert second is not None
+    shared = (first.inside & second.inside).sum() / (first.inside | second.inside).sum()
+    assert shared > 0.98
+
+
+def test_another_network_is_refused():
+    try:
+        path = catalogue.locate("mobilesam-decoder")
+    except MissingAsset as error:
+        pytest.skip(f"the network cannot be had: {error}")
+    with pytest.raises(BadInput, match="is not MobileSAM's encoder"):
+        canvases.any_size(path)
