@@ -1,5 +1,6 @@
 """Stages that run side by side: each in a thread of its own, with a bounded queue behind it."""
 
+import os
 import queue
 import threading
 from collections import deque
@@ -62,8 +63,40 @@ def ahead(items: Iterable[T], depth: int = 4) -> Iterator[T]:
         thread.join()
 
 
+def threads() -> int:
+    """How many threads this process is meant to keep busy.
+
+    What libraries go by: ``OMP_NUM_THREADS`` (worker processes are given it), else the processors
+    that it may use.
+    """
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return int(said) if said.isascii() and said.isdecimal() and int(said) else cores()
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def beside(first: Callable[[], T], second: Callable[[], R]) -> tuple[T, R]:
+    """What both give; the second in a thread of its own where one may be kept busy with it."""
+    if threads() == 1:
+        return first(), second()
+    with ThreadPoolExecutor(1) as other:
+        given = other.submit(second)
+        return first(), given.result()
+
+
 def abreast(work: Callable[[T], R], items: Iterable[T], count: int) -> Iterator[R]:
-    """What ``work`` makes of every item, in order; ``count`` items are worked on at a time."""
+    """What ``work`` makes of every item, in order; ``count`` items are worked on at a time.
+
+    One at a time where one thread is all that may be kept busy: more would wait for one another.
+    """
+    if threads() == 1:
+        yield from map(work, items)
+        return
     waiting: deque[Future[R]] = deque()
     with ThreadPoolExecutor(max_workers=count) as crew:
         for item in items:

@@ -11,6 +11,9 @@ from pymafsam.errors import BadInput
 from pymafsam.scale.pool import Pool, WorkersFail
 
 
+SLOW, SLOW_TAKES = 200, 0.3  # an item, and seconds: all that may be begun meanwhile is done sooner
+
+
 class Doubles:
     """Doubles numbers; some kill their worker, always or the first time."""
 
@@ -21,7 +24,7 @@ class Doubles:
         for item in items:
             if item == 13 or (item == 7 and self.first(item)):
                 os.kill(os.getpid(), signal.SIGKILL)
-            time.sleep(0.002 * (item % 3))
+            time.sleep(SLOW_TAKES if item == SLOW else 0.002 * (item % 3))
         return [2 * item for item in items]
 
     def first(self, item: int) -> bool:
@@ -56,6 +59,12 @@ def test_results_come_in_order_and_what_kills_a_worker_twice_is_named(tmp_path):
     with Pool(Make(str(tmp_path)), lost, workers=2, group=3) as pool:
         found = list(pool.map(range(20)))
     assert found == [-13 if item == 13 else 2 * item for item in range(20)]
+
+
+def test_a_slow_item_that_everybody_waits_for_ends_nothing(tmp_path):
+    with Pool(Make(str(tmp_path)), lost, workers=2) as pool:
+        found = list(pool.map(range(SLOW, SLOW + 30)))
+    assert found == [2 * item for item in range(SLOW, SLOW + 30)]
 
 
 def test_no_more_is_taken_than_is_under_way(tmp_path):

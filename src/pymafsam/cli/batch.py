@@ -50,8 +50,8 @@ class Batch(Flow):
     """Pictures in a shard: what is lost at most when a machine is."""
     workers: int = 0
     """Workers at once; 0: as many as there are cores, here or in the cluster."""
-    threads: int = 1
-    """Threads of each worker."""
+    threads: int = 0
+    """Threads of each worker; 0: its share of this machine's cores, on Ray one."""
     gpus: float = 0.0
     """Of each worker on Ray; parts of one are shared."""
     part: str = "1/1"
@@ -85,7 +85,7 @@ class Batch(Flow):
         if self.engine == "local":
             check_workers(self.workers, 0)
         check_range("--workers", self.workers, 0, MOST_WORKERS)
-        check_range("--threads", self.threads, 1, MOST_THREADS)
+        check_range("--threads", self.threads, 0, MOST_THREADS)
         check_range("--gpus", self.gpus, 0)
         found = re.fullmatch(r"(\d+)/(\d+)", self.part)
         if not found or not 1 <= int(found[1]) <= int(found[2]):
@@ -103,17 +103,19 @@ class Batch(Flow):
         """The arguments of ``Reconstructor.load``."""
         names = {"min_score": "minimum_score"}
         given = {names.get(f.name, f.name): getattr(self, f.name) for f in fields(Flow)}
-        return {**given, "threads": self.threads}
+        return {**given, "threads": self.means().threads}
 
     def means(self) -> "Means":
         """What the engine may use."""
+        from pymafsam.ahead import cores
         from pymafsam.scale.engines import Means
-        from pymafsam.scale.pool import cores
 
-        workers = self.workers or max(1, cores() // self.threads)
+        workers = self.workers or max(1, cores() // max(self.threads, 1))
         # The fit takes people one by one; a network a whole batch.
         group = 1 if self.weights == "fit" else self.batch
-        return Means(workers=workers, threads=self.threads, group=group, gpus=self.gpus)
+        share = 1 if self.engine == "ray" else max(1, cores() // workers)
+        threads = self.threads or share
+        return Means(workers=workers, threads=threads, group=group, gpus=self.gpus)
 
     def work(self, tallies: "Iterator[Tally]", shards: "list[Shard]") -> None:
         """Go through the work, with a bar where there is a terminal."""

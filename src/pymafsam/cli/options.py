@@ -68,7 +68,7 @@ class Flow:
 
 def check_workers(workers: int, least: int = 1) -> None:
     """Raises BadUsage for more processes than this machine can be meant to carry."""
-    from pymafsam.scale.pool import cores
+    from pymafsam.ahead import cores
 
     check_range("--workers", workers, least, FOR_A_CORE * cores())
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pymafsam.ahead import cores
 from pymafsam.errors import BadInput
-from pymafsam.scale.pool import Pool, cores
+from pymafsam.scale.pool import Pool
 
 if TYPE_CHECKING:
     from pymafsam.cli.reconstruct import Reconstruct

@@ -4,10 +4,10 @@ import contextlib
 import dataclasses
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from pymafsam.ahead import abreast
 from pymafsam.files import made
 from pymafsam.files.atomic import writing
 from pymafsam.files.names import stem_of
@@ -73,8 +73,8 @@ def save(
             chosen[name].write(scene, temporary)
 
     # Two at a time: drawing and compressing leave the interpreter's lock alone.
-    with ThreadPoolExecutor(max_workers=2) as threads:
-        list(threads.map(write, chosen))
+    for _ in abreast(write, chosen, 2):
+        pass
     return written
 
 

@@ -4,7 +4,6 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Float
 
+from pymafsam.ahead import beside
 from pymafsam.errors import BadInput
 from pymafsam.records import Pixels
 
@@ -85,9 +85,8 @@ def _without_announcements() -> Iterator[None]:
 def both_ways(network: Callable[[Pixels], Answer], seen: Pixels) -> tuple[Answer, Answer]:
     """What a network says of a window and of its mirror image, the latter as it came.
 
-    The second runs in a thread of its own: networks release the interpreter while they compute,
-    so with a core to spare both take as long as one.
+    Side by side: networks release the interpreter while they compute, so with a core to spare both
+    take as long as one.
     """
-    with ThreadPoolExecutor(1) as second:
-        mirrored = second.submit(network, np.ascontiguousarray(seen[:, ::-1]))
-        return network(seen), mirrored.result()
+    mirrored = np.ascontiguousarray(seen[:, ::-1])
+    return beside(lambda: network(seen), lambda: network(mirrored))

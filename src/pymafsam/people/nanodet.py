@@ -4,12 +4,12 @@ RangiLyu, NanoDet (2020); boxes as distributions over distances: Li et al., "Gen
 Loss", 2020.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from pymafsam.ahead import abreast
 from pymafsam.geometry.boxes import nms
 from pymafsam.pretrained.networks import Runs
 from pymafsam.records import Person, Pixels
@@ -53,8 +53,7 @@ class NanoDet:
         """Boxes above the score, at all scales, before overlapping ones are removed."""
         # Side by side: networks release the interpreter while they compute.
         scales = self.options.scales
-        with ThreadPoolExecutor(len(scales)) as looks:
-            found = list(looks.map(lambda scale: self._at(pixels, scale), scales))
+        found = list(abreast(lambda scale: self._at(pixels, scale), scales, len(scales)))
         return np.concatenate([b for b, _ in found]), np.concatenate([s for _, s in found])
 
     def _at(

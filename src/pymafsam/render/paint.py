@@ -6,11 +6,11 @@ time follow the people and not the picture.
 
 import functools
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from jaxtyping import Float, Float32, Int, Integer
 
+from pymafsam.ahead import abreast
 from pymafsam.geometry.camera import project
 from pymafsam.records import Camera, Pixels
 from pymafsam.render.layers import Seen, Surfaces, Surroundings, Window, compose
@@ -86,8 +86,8 @@ def paint(pixels: Pixels, scene: Surfaces, opacity: float, samples: int, studio:
             lay(tile, nearby)
         return
     # Every tile is its own: the same bits come out, whoever draws it and when.
-    with ThreadPoolExecutor(max_workers=MOST_THREADS) as threads:
-        list(threads.map(lambda one: lay(*one), tiles))
+    for _ in abreast(lambda one: lay(*one), tiles, MOST_THREADS):
+        pass
 
 
 def _tiles(scene: Surfaces, window: Window) -> Iterator[tuple[Window, np.ndarray]]:

@@ -22,7 +22,7 @@ R = TypeVar("R")
 Work = Callable[[Sequence[T]], Sequence[R]]
 
 AHEAD = 4  # groups for each worker that may be under way or wait for an earlier one
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class WorkersFail(PymafsamError):
@@ -118,8 +118,9 @@ class Pool(Generic[T, R]):
         """
         books: _Books[T, R] = _Books(iter(items), self._group)
         while True:
-            self._give_out(books)
+            # First what is done: as long as it is not told nothing new may be begun.
             yield from books.in_order()
+            self._give_out(books)
             busy = [worker for worker in self._workers if worker.job is not None]
             if not busy:
                 if books.again or books.results:
@@ -184,17 +185,11 @@ class Pool(Generic[T, R]):
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self._make), daemon=True)
-        with _environment(dict.fromkeys(THREADS, str(self._threads))):
+        told = dict.fromkeys(THREADS, str(self._threads)) | {"OPENBLAS_NUM_THREADS": "1"}
+        with _environment(told):
             process.start()
         theirs.close()
         return _Worker(process, ours)
-
-
-def cores() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _serve(pipe: Connection, make: Callable[[], Work]) -> None:
