@@ -10,7 +10,6 @@ import pytest
 from pymafsam.errors import BadInput
 from pymafsam.scale.pool import Pool, WorkersFail
 
-
 SLOW, SLOW_TAKES = 200, 0.3  # an item, and seconds: all that may be begun meanwhile is done sooner
 
 
