@@ -89,7 +89,7 @@ def reconstructor():
 
 @pytest.fixture(autouse=True)
 def short_chunks(monkeypatch):
-    for module in (shelf, flow, film):
+    for module in (shelf, flow):
         monkeypatch.setattr(module, "CHUNK", 4)
 
 

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from pymafsam import render
 from pymafsam.body import BodyModel, place
-from pymafsam.clips.shelf import CHUNK, Shelf
+from pymafsam.clips.shelf import Shelf, chunk_of
 from pymafsam.export.pictures import LEAST_DRAWN
 from pymafsam.files.atomic import writing
 from pymafsam.files.video import Encoder
@@ -136,7 +136,7 @@ def pieces(
     """Draws and encodes every chunk that is not there yet; gives each frame when it is done."""
     trusted = stage.drawn()
     with ThreadPoolExecutor(max_workers=2) as crew:
-        for chunk, part in groupby(frames, lambda frame: frame.index // CHUNK):
+        for chunk, part in groupby(frames, lambda frame: chunk_of(frame.index)):
             todo = [film for film in films if not shelf.film_path(film.name, chunk).exists()]
             if not todo:
                 yield from part

@@ -17,7 +17,7 @@ from pymafsam.clips.following import Followed, Wanted, follow
 from pymafsam.clips.looking import Ask, Looker
 from pymafsam.clips.motions import Studio
 from pymafsam.clips.neighbours import REACH, Neighbours
-from pymafsam.clips.shelf import CHUNK, Shelf
+from pymafsam.clips.shelf import CHUNK, Shelf, chunk_of
 from pymafsam.clips.sights import Sights
 from pymafsam.config import EstimatorOptions
 from pymafsam.errors import BadInput, PymafsamError
@@ -149,7 +149,7 @@ class Clip:
                 last[:] = [frame]
 
         every = told(ahead(self.frames()))
-        for chunk, part in groupby(every, lambda frame: frame.index // CHUNK):
+        for chunk, part in groupby(every, lambda frame: chunk_of(frame.index)):
             if shelf.looks_path(chunk).exists():
                 deque(part, maxlen=0)  # passed over
                 continue
@@ -213,7 +213,7 @@ class Clip:
                 stem = f"{self.stem}/{frame.index + 1:06d}"
                 export.save(alone, self.out, self.options.per_frame, stem=stem)
             self.progress("draw", frame.index + 1, len(scene.seconds))
-        chunks = -(-len(scene.seconds) // CHUNK)
+        chunks = chunk_of(len(scene.seconds) - 1) + 1
         for film in films:
             segments = [shelf.film_path(film.name, chunk) for chunk in range(chunks)]
             mark = made.mark(MAKER, scene.origin)
