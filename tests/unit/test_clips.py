@@ -17,7 +17,7 @@ from pymafsam import body as bodies
 from pymafsam.ahead import ahead
 from pymafsam.body import place
 from pymafsam.cli.main import main
-from pymafsam.clips import Clip, ClipOptions, film, flow, looking, reconstruct, shelf
+from pymafsam.clips import Clip, ClipOptions, flow, looking, reconstruct, shelf
 from pymafsam.clips.following import Wanted
 from pymafsam.clips.shelf import Shelf
 from pymafsam.errors import BadInput

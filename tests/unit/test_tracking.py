@@ -145,6 +145,44 @@ def test_a_person_at_constant_speed_is_expected_where_they_will_be():
     assert motion.at(1.0, settings).box == pytest.approx(box(1.0), abs=1.0)
 
 
+def test_who_was_half_hidden_is_expected_no_smaller_later_on():
+    settings = Settings()
+    motion = Motion.begin(np.array([100.0, 50, 140, 150]), 0.0, settings)
+    for k in range(1, 10):  # less and less of them is seen
+        box = np.array([100.0 + 3 * k, 50, 140, 150])
+        motion = motion.at(k / RATE, settings).seen(box, settings)
+    assert motion.at(1.5, settings).place[2:] == pytest.approx(motion.place[2:])
+
+
+def test_who_is_seen_whole_again_after_a_few_halves_is_nobody_new():
+    frame = Frame(pixels=np.full((240, 320, 3), 90, np.uint8), name="grey")
+    tracker, found = Tracker(), set()
+    for index in range(26):
+        half = 20 <= index < 23
+        box = np.array([120.0, 120, 160, 200]) if half else np.array([100.0, 40, 180, 200])
+        now = replace(frame, index=index, seconds=index / RATE)
+        found |= {p.track for p in tracker.step(now, [Person(box=box, score=0.9)])}
+    assert found == {1}
+
+
+def test_who_is_taken_for_somebody_before_them_keeps_their_own_clothes():
+    """Red passes behind blue; then one person is seen there, blue, in red's box."""
+    tracker, worn = Tracker(), []
+    for k in range(14):
+        hidden = k >= 11
+        red, blue = np.array([90 + 3 * k, 62, 128 + 3 * k, 158]), np.array([150, 60, 190, 160])
+        boxes = [red] if hidden or k < 5 else [red, blue]
+        pixels = np.full((240, 320, 3), 90, np.uint8)
+        for (x0, y0, x1, y1), shirt in ((blue, BLUE), (red, BLUE if hidden else RED)):
+            pixels[y0:y1, x0:x1] = shirt
+        frame = Frame(pixels=pixels, name="room", index=k, seconds=k / RATE)
+        people = [Person(box=box.astype(float), score=0.9) for box in boxes]
+        numbers = [person.track for person in tracker.step(frame, people)]
+        assert numbers == [1, 2][: len(boxes)]
+        worn.append(tracker.worn[1])
+    assert worn[-1].difference(worn[5]) < 0.01
+
+
 def test_assignment_never_takes_a_pair_that_costs_too_much():
     costs = np.array([[0.1, np.inf], [0.2, 0.9]])
     assert assign(costs, 0.5) == [(0, 0)]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class Settings:
     """Lengths are in heights of the person's box, times in seconds, costs from 0 to 1.
 
-    Chosen by hand on clips composited of two people (docs/video.md), not on any benchmark.
+    Chosen by hand on clips composited of two people, not on any benchmark; what the cues count on
+    other clips than those that docs/results/video.md tells of.
     """
 
     start: float = 0.4  # a person's score below which nobody new begins to be followed
@@ -25,15 +26,17 @@ class Settings:
     reach: float = 0.35
     reach_per_second: float = 0.9
     farthest: float = 1.6
-    grown: float = 1.7  # times by which a box may have grown or shrunk,
+    # Times by which a box may have grown or shrunk: half hidden in width and in height is 2,
+    grown: float = 2.2
     alike: float = 0.5  # unless the keypoints are less unlike than this (0: the same)
 
-    # What the cues count. A cue that is not there (no keypoints, no mask) is left out.
+    # What the cues count. A cue that is not there (no keypoints, no mask) is left out. Boxes count
+    # less than clothes: where nobody is looked for anew a box lies where it was by construction.
     overlap: float = 1.0
     distance: float = 0.6
     keypoints: float = 1.2
     mask: float = 0.6
-    colours: float = 1.2
+    colours: float = 1.6
     pose_fades: float = 0.25  # seconds of absence after which pose and mask say 1 / e as much
 
     # The motion: how long somebody who is not seen is thought to go on as before, and to slow
@@ -42,6 +45,7 @@ class Settings:
     coast: float = 0.4
     jerky: float = 4.0  # deviation of the acceleration, heights per second squared
     blurred: float = 0.04  # deviation of where a box is said to be, heights
+    swelling: float = 0.2  # deviation of how its size changes in a second, heights
 
     # Colours are learnt only where nobody overlaps by more than this, by this share per sighting.
     crowded: float = 0.15

@@ -94,7 +94,9 @@ class Tracker:
         young = np.array([one.times < settings.grown_up for one in self.followed], bool)
         found = costs(self.followed, expected, seen, seconds, settings)
         pairs = assign(found, settings.most, settings.newborn * young)
-        crowded = overlapped([one.person for one in seen], settings.crowded)
+        met = {old for old, _ in pairs}
+        hidden = [one for k, one in enumerate(expected) if k not in met]
+        crowded = overlapped([one.person for one in seen], hidden, settings.crowded)
         numbers: dict[int, int] = {}
         for old, new in pairs:
             known = self.followed[old]
@@ -218,12 +220,16 @@ def assign(
     return [(i, j) for i, j in chosen if allowed[i, j]]
 
 
-def overlapped(people: Sequence[Person], most: float) -> list[bool]:
-    """Who is overlapped by somebody else's box by more than ``most`` of the joint area."""
+def overlapped(people: Sequence[Person], hidden: Sequence[Person], most: float) -> list[bool]:
+    """Who is overlapped by somebody else's box by more than ``most`` of the joint area.
+
+    Also by one of the ``hidden``, who should be there and were not seen: a single sighting where
+    two should be may be of either.
+    """
     if not people:
         return []
-    boxes = np.stack([person.box for person in people]).astype(np.float64)
-    shared = intersection_over_union(boxes, boxes)
+    boxes = np.stack([person.box for person in (*people, *hidden)]).astype(np.float64)
+    shared = intersection_over_union(boxes[: len(people)], boxes)
     np.fill_diagonal(shared, 0)
     return [bool(one) for one in shared.max(axis=1) > most]
 
