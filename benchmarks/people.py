@@ -132,10 +132,10 @@ def report_boxes(options: argparse.Namespace) -> None:
 
 def report_overlaps(options: argparse.Namespace) -> None:
     """Which overlap makes two boxes one person: average over the scores of F1 for each choice."""
-    from pymafsam.people.nanodet import NanoDet
+    from pymafsam.people.nanodet import NanoDet, any_size
     from pymafsam.pretrained import networks
 
-    network = NanoDet(networks.opened("nanodet", threads=1))
+    network = NanoDet(networks.opened("nanodet", threads=1, cut=any_size))
     raw = []
     for picture in coco.read_annotations(options.data / "person_keypoints.json"):
         if picture.complete:

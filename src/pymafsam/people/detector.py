@@ -141,9 +141,9 @@ def load_best() -> Detector:
 
 def load_nanodet() -> Detector:
     """NanoDet's boxes."""
-    from pymafsam.people.nanodet import NanoDet
+    from pymafsam.people.nanodet import NanoDet, any_size
 
-    nanodet = NanoDet(networks.opened("nanodet", threads=1))
+    nanodet = NanoDet(networks.opened("nanodet", threads=1, cut=any_size))
     return TwoSteps(nanodet.find, load_describer())
 
 
@@ -159,9 +159,9 @@ def load_blazepose() -> Detector:
 
 def load_fast() -> Detector:
     """NanoDet's boxes, one pass of MoveNet and one of the smaller landmark network."""
-    from pymafsam.people.nanodet import NanoDet
+    from pymafsam.people.nanodet import NanoDet, any_size
 
-    nanodet = NanoDet(networks.opened("nanodet", threads=1))
+    nanodet = NanoDet(networks.opened("nanodet", threads=1, cut=any_size))
     keypoints = MoveNet(networks.opened("keypoints", threads=1))
     blazepose = landmarks.load("blazepose-full")
     describer = Describer(keypoints, blazepose, thorough=False, mirrored=False)
