@@ -1,6 +1,10 @@
 """A folder of pictures by one worker process and by more: pictures per second, memory, equal bytes.
 
-    python benchmarks/workers.py FOLDER [--pictures 300] [--workers 1 2] [--out FILE.json]
+    python benchmarks/workers.py FOLDER [--pictures 300] [--workers 1 2] [--threads 0]
+        [--out FILE.json]
+
+Threads of each worker are its share of the cores (0), so that one worker alone keeps two cores
+busier than one: with --threads 1 the same number of threads is compared per worker.
 
 Memory is the largest that any of the processes ever had resident. What workers load at their
 start is told apart from the pictures by a run over two pictures.
@@ -45,6 +49,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--pictures", type=int, default=300)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--segmenter", default="none")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
@@ -57,7 +62,7 @@ def main() -> None:
             lists[count] = folder / f"{count}.txt"
             lists[count].write_text("\n".join(map(str, pictures[:count])) + "\n")
         for workers in options.workers:
-            chosen = ["--segmenter", options.segmenter]
+            chosen = ["--segmenter", options.segmenter, "--threads", str(options.threads)]
             start = run(lists[2], folder / f"start-{workers}", workers, chosen)
             whole = run(lists[len(pictures)], folder / f"{workers}", workers, chosen)
             most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
