@@ -1,11 +1,14 @@
 """Two people followed through clips made of real ones, with exact truth.
 
     python benchmarks/following.py DANCER.mp4 WALKER.mp4 --out DIR [--words="--segmenter none"]
+        [--others 24]
 
 A dancer and a passer-by are cut out of their videos (by MobileSAM) and pasted into empty rooms (the
 same videos' backgrounds), where they cross, hide behind one another, leave and come back. Who is
 where is then known exactly. Every clip goes through ``pymafsam reconstruct`` (with ``--words``)
-and ``pymafsam evaluate sequence``; a line of figures is printed for each.
+and ``pymafsam evaluate sequence``; a line of figures is printed for each. ``--others``: in place of
+the seven clips so many with other speeds, sizes, places and moments, some mirrored: what the
+settings of following are chosen on.
 
 The two videos are meant to be Sports2D's demonstration (a woman walks by at its bottom from frame
 70 on) and a clip of somebody who stays where they are.
@@ -33,6 +36,7 @@ HEIGHT = 300  # pixels of a cut-out person; pasted smaller
 # Below this share of themselves in sight somebody is not counted: nobody could find them.
 SEEN = 0.3
 SEGMENTED = 4  # frames from mask to mask; in between they are followed
+KINDS = ("front", "behind", "herself", "turns", "second", "leaves")  # of other clips
 WALK = slice(70, 190)  # frames of the walker's video in which she is free of the tree
 
 
@@ -264,11 +268,65 @@ def scenes(studio, garden, dancer, walker) -> list[Scene]:
     ]
 
 
+def from_moment(frames: Sequence[CutOut], start: int, *, mirrored: bool) -> list[CutOut]:
+    """The actor's frames, to and fro, from another one on."""
+    period = 2 * len(frames) - 2
+    order = [(start + k) % period for k in range(len(frames))]
+    chosen = [frames[min(step, period - step)] for step in order]
+    return [cut.mirrored() for cut in chosen] if mirrored else chosen
+
+
+def other(number: int, grounds: Sequence[np.ndarray], dancer, walker) -> Scene:
+    """One of the scenes' kinds with everything else drawn at random, by its number."""
+    generator = np.random.default_rng([1, number])
+    between = lambda low, high: float(generator.uniform(low, high))  # noqa: E731
+    kind = KINDS[number % len(KINDS)]
+    ground, mirrored = grounds[int(generator.integers(2))], generator.random() < 0.5
+    turned = (lambda x: SIZE[0] - x) if mirrored else (lambda x: x)
+    height, middle, pace = between(140, 210), between(250, 400), between(0.6, 1.5)
+    large = kind == "second"
+    dances = from_moment(dancer, int(generator.integers(150)), mirrored=generator.random() < 0.5)
+    here = Actor(
+        frames=dances,
+        height=between(240, 310) if large else height,
+        way=stays(turned(between(400, 480) if kind == "leaves" else middle), 200 if large else 190),
+    )
+
+    def walks(*stops: tuple[float, float]) -> Actor:
+        frames = from_moment(walker, int(generator.integers(200)), mirrored=mirrored)
+        way = through(
+            *[(at / pace, turned(x)) for at, x in stops],
+            y=210.0 if large else between(185, 205),
+            facing=1 if mirrored else -1,
+        )
+        size = between(110, 160) if large else height * between(0.8, 1.25)
+        return Actor(frames=frames, height=size, way=way)
+
+    stay, deep = between(0.7, 3.0), between(-10, 60)
+    over = ((0.0, 610.0), (3.8, 30.0))
+    turns = ((0.0, 610.0), (2.0, middle + deep), (4.0, 610.0))
+    waits = ((0.0, 600.0), (1.8, middle), (1.8 + stay, middle - 6), (3.6 + stay, 40.0))
+    leaves = ((0.0, 330.0), (2.2, -60.0), (2.2 + stay, -60.0), (4.4 + stay, 330.0))
+    stops = {"turns": turns, "second": waits, "leaves": leaves}.get(kind, over)
+    actors = [here, walks(*stops)]
+    if kind == "herself":
+        actors = [walks((0.0, 30.0), (3.8, 610.0)), actors[1]]
+    if kind in ("behind", "second"):
+        actors.reverse()
+    return Scene(
+        name=f"{kind}_{number}",
+        seconds=stops[-1][0] / pace,
+        ground=np.ascontiguousarray(ground[:, ::-1]) if mirrored else ground,
+        actors=tuple(actors),
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("dancer", type=Path)
     parser.add_argument("walker", type=Path)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--others", type=int, default=0, help="so many other clips instead")
     parser.add_argument("--only", nargs="*", help="names of scenes")
     parser.add_argument("--words", default="", help="options of reconstruct, in one string")
     options = parser.parse_args()
@@ -277,7 +335,11 @@ def main() -> None:
     walker = cut_outs(options.walker, WALK, options.out / "walker.npz")
     studio = room(options.dancer, slice(0, 10**9), (slice(270, 350), 350))
     garden = room(options.walker, slice(130, 10**9))
-    for scene in scenes(studio, garden, dancer, walker):
+    several = scenes(studio, garden, dancer, walker)
+    if options.others:
+        grounds = studio, garden
+        several = [other(k, grounds, dancer, walker) for k in range(options.others)]
+    for scene in several:
         if options.only and scene.name not in options.only:
             continue
         film, truth = write(scene, options.out)
