@@ -183,6 +183,18 @@ def test_who_is_taken_for_somebody_before_them_keeps_their_own_clothes():
     assert worn[-1].difference(worn[5]) < 0.01
 
 
+@pytest.mark.parametrize(("score", "given"), [(0.1, [None]), (0.9, [1])])
+def test_a_description_that_says_nothing_is_nobodys_where_two_are_expected(score, given):
+    frame = Frame(pixels=np.full((240, 320, 3), 90, np.uint8), name="grey", seconds=0.0)
+    one, other = np.array([100.0, 50, 140, 150]), np.array([115.0, 50, 155, 150])
+    tracker = Tracker()
+    two = [Person(box=box, score=0.9, keypoint_score=0.9) for box in (one, other)]
+    assert [person.track for person in tracker.step(frame, two)] == [1, 2]
+    doubtful = Person(box=one, score=0.9, keypoint_score=score)
+    (seen,) = tracker.step(replace(frame, seconds=0.04), [doubtful])
+    assert [seen.track] == given
+
+
 def test_assignment_never_takes_a_pair_that_costs_too_much():
     costs = np.array([[0.1, np.inf], [0.2, 0.9]])
     assert assign(costs, 0.5) == [(0, 0)]

@@ -14,6 +14,7 @@ class Settings:
     start: float = 0.4  # a person's score below which nobody new begins to be followed
     clear: float = 0.5  # keypoint score from which a description is fully believed
     begin: float = 0.35  # keypoint score below which nobody new begins where somebody is expected
+    nobody: float = 0.2  # below which a sighting is nobody's where two are expected
     # Whoever was there before has the better right: what somebody new costs more where both could
     # be meant, and for how many sightings.
     newborn: float = 0.1

@@ -93,6 +93,7 @@ class Tracker:
         expected = [one.expected(seconds, size, settings) for one in self.followed]
         young = np.array([one.times < settings.grown_up for one in self.followed], bool)
         found = costs(self.followed, expected, seen, seconds, settings)
+        found[:, [_is_nobodys(one, expected, settings) for one in seen]] = np.inf
         pairs = assign(found, settings.most, settings.newborn * young)
         met = {old for old, _ in pairs}
         hidden = [one for k, one in enumerate(expected) if k not in met]
@@ -193,6 +194,17 @@ def _begins(seen: Sighting, expected: Sequence[Person], settings: Settings) -> b
         return True
     box = person.box.astype(np.float64)
     return all(overlap(one.box, box) < settings.crowded for one in expected)
+
+
+def _is_nobodys(seen: Sighting, expected: Sequence[Person], settings: Settings) -> bool:
+    """Whether a sighting says nothing about whom of several who are expected there it shows: its
+    box may be of one and what it seems to wear of another, and either would be led astray.
+    """
+    person = seen.person
+    if person.keypoint_score is None or person.keypoint_score >= settings.nobody:
+        return False
+    box = person.box.astype(np.float64)
+    return sum(overlap(one.box, box) > settings.crowded for one in expected) > 1
 
 
 def reach(away: float, settings: Settings) -> float:
