@@ -99,7 +99,7 @@ class RememberedEngine:
     engine: Engine
     memory: Memory = field(default_factory=lambda: Memory(DECODED))
 
-    def encode(self, canvas: Float[np.ndarray, "1 3 1024 1024"]) -> Encoded:
+    def encode(self, canvas: Float[np.ndarray, "1 3 rows columns"]) -> Encoded:
         """Features of a normalised canvas (``SamSegmenter`` keeps a picture's)."""
         features = self.engine.encode(canvas)
         return Encoded(features, digest(np.asarray(features)))
