@@ -15,6 +15,7 @@ zero-shot models", 2022).
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -287,7 +288,7 @@ def rate(step: int, recipe: Recipe) -> float:
     """Rises, then falls along a cosine."""
     if step < recipe.warm:
         return recipe.rate * (step + 1) / recipe.warm
-    return recipe.rate * 0.5 * (1 + np.cos(np.pi * step / recipe.steps))
+    return recipe.rate * 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
 
 
 class Learner:
