@@ -28,6 +28,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+import pasted_people
 from pymafsam import crops
 from pymafsam.data import augment
 from pymafsam.files import lspet
@@ -90,6 +91,7 @@ class Example:
     box: np.ndarray
     points: np.ndarray
     held_out: bool
+    segmentation: object | None = None  # COCO's outline of the person
 
 
 RANGES = augment.Ranges(
@@ -112,6 +114,7 @@ class Recipe:
     quarter: float = 0.02  # chance of a window turned by quarters
     ranges: augment.Ranges = RANGES
     shift: float = 0.04  # of the window's side: deviation of its place
+    pasted: float = 0.3  # chance of somebody else pasted beside, before or behind
 
 
 def as_coco(points: np.ndarray, source: str) -> np.ndarray:
@@ -185,6 +188,7 @@ def of_coco(data: Path) -> Iterator[Example]:
             box=np.concatenate([low, low + row["bbox"][2:]]),
             points=points,
             held_out=order[row["image_id"]] % 4 == 3,
+            segmentation=row["segmentation"],
         )
 
 
@@ -233,7 +237,30 @@ def pixels_of(example: Example) -> np.ndarray:
     return cv2.cvtColor(cv2.imread(str(example.picture)), cv2.COLOR_BGR2RGB)
 
 
-def window(example: Example, recipe: Recipe, random: np.random.Generator):
+def others_of(examples: Sequence[Example]) -> list[pasted_people.CutOut]:
+    """Everybody who can be pasted."""
+    found = []
+    for example in examples:
+        pixels = pixels_of(example)
+        opacity = outline_of(example, pixels)
+        one = opacity is not None and pasted_people.cut_out(pixels, opacity, example.box)
+        found += [one] if one else []
+    return found
+
+
+def outline_of(example: Example, pixels: np.ndarray) -> np.ndarray | None:
+    """The person's outline in the picture, where there is one."""
+    if example.segmentation is None:
+        return None
+    return pasted_people.outline(example.segmentation, (pixels.shape[1], pixels.shape[0]))
+
+
+def window(
+    example: Example,
+    recipe: Recipe,
+    others: Sequence[pasted_people.CutOut],
+    random: np.random.Generator,
+):
     """A drawn window of the example: pixels, points in it, and which are known."""
     drawn = augment.draw(random, recipe.ranges)
     quarters = int(random.integers(1, 4)) if random.uniform() < recipe.quarter else 0
@@ -241,9 +268,14 @@ def window(example: Example, recipe: Recipe, random: np.random.Generator):
     moved = random.normal(0, recipe.shift, 2) * square.side
     centre = (square.centre[0] + moved[0], square.centre[1] + moved[1])
     square = replace(square, centre=centre, angle=drawn.radians + quarters * np.pi / 2)
-    seen = cut(pixels_of(example), square, SIZE)
+    pixels = pixels_of(example)
+    seen = cut(pixels, square, SIZE)
     points = apply(inverse(square.to_frame(SIZE)), example.points[:, :2])
     known = example.points[:, 2] > 0
+    if others and random.uniform() < recipe.pasted:
+        outline = outline_of(example, pixels)
+        own = None if outline is None else pasted_people.in_window(outline, square, SIZE)
+        seen = pasted_people.place(seen, own, points[known], others, random)
     if drawn.flipped:
         points = (points * (-1, 1) + (SIZE, 0))[decoder.FLIP]
         known = known[decoder.FLIP]
@@ -268,6 +300,7 @@ class Batches:
             source: [one for one in examples if one.source == source]
             for source in ("coco", "lsp", "lspet")
         }
+        self.others = others_of(self.sources["coco"]) if recipe.pasted else []
 
     def __getitem__(self, step: int):
         random = np.random.default_rng([self.seed, step])
@@ -277,7 +310,7 @@ class Batches:
         chosen = [
             self.sources[names[k]][random.integers(len(self.sources[names[k]]))] for k in drawn
         ]
-        windows = [window(one, self.recipe, random) for one in chosen]
+        windows = [window(one, self.recipe, self.others, random) for one in chosen]
         pictures, points, known = (np.stack(part) for part in zip(*windows, strict=True))
         return normalised(pictures), heatmaps.Marked(
             points=torch.from_numpy(points.astype(np.float32)), known=torch.from_numpy(known)
@@ -422,6 +455,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=usual.steps)
     parser.add_argument("--rate", type=float, default=usual.rate)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--pasted", type=float, default=usual.pasted, metavar="CHANCE")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--mix", nargs=2, metavar=("SHARE", "OUT"))
     options = parser.parse_args()
@@ -438,7 +472,8 @@ def main() -> None:
     everything = undoubted(everything, np.load(kept, allow_pickle=False))
     examples = [one for one in everything if not one.held_out]
     print(f"{len(examples)} of {len(everything)} people", flush=True)
-    recipe = replace(usual, steps=options.steps, rate=options.rate)
+    changed = {name: getattr(options, name) for name in ("steps", "rate", "pasted")}
+    recipe = replace(usual, **changed)
     train(Learner(network, recipe), Batches(examples, recipe, options.seed), options.run)
 
 
