@@ -3,7 +3,7 @@
     python tools/fit_fusion.py COCO_TRAIN_FOLDER COCO_CACHE.npz LSP_FOLDER LSP_CACHE.npz
 
 The caches are tools/cache_people.py's; used are the people that MoveNet was not taught with
-(tools/train_keypoints.py), on whom it is as sure as it is on others. A point is right by COCO's
+(tools/keypoint_examples.py), on whom it is as sure as it is on others. A point is right by COCO's
 kernel of its distance; what COCO has not labelled counts as wrong: such a point is the network's
 invention. Prints the coefficients to be pasted, and what merging is worth for held-out people (five
 folds).
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import minimize
 
-import train_keypoints
+import keypoint_examples
 from fit_score import logistic
 from pymafsam.evaluation import coco
 from pymafsam.geometry import joints
@@ -55,7 +55,7 @@ class Answered:
 def of_coco(data: Path, cache: Path) -> list[Answered]:
     pictures = coco.read_annotations(data / "person_keypoints.json")
     truths = {person.id: person for picture in pictures for person in picture.people}
-    untaught = {one.row for one in train_keypoints.of_coco(data) if one.held_out}
+    untaught = {one.row for one in keypoint_examples.of_coco(data) if one.held_out}
     with np.load(cache) as table:
         rows = zip(
             table["id"].tolist(),
@@ -81,7 +81,7 @@ def of_coco(data: Path, cache: Path) -> list[Answered]:
 def of_lsp(data: Path, cache: Path) -> list[Answered]:
     joint_table = np.load(data / "joints.npz")
     limbs = [joints.COCO17.index(name) for name in joints.LSP14[:12]]
-    untaught = {one.row for one in train_keypoints.of_lsp(data) if one.held_out}
+    untaught = {one.row for one in keypoint_examples.of_lsp(data) if one.held_out}
     answered = []
     with np.load(cache) as table:
         for k, identity in enumerate(table["id"].tolist()):
