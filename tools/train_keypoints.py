@@ -59,6 +59,7 @@ class Recipe:
     lspet: float = 0.45
     quarter: float = 0.02  # chance of a window turned by quarters
     ranges: augment.Ranges = RANGES
+    margin: float = 1.12  # the window's side per longer side of the box
     shift: float = 0.04  # of the window's side: deviation of its place
     pasted: float = 0.3  # chance of somebody else pasted beside, before or behind
 
@@ -90,7 +91,7 @@ def window(
     """A drawn window of the example: pixels, points in it, and which are known."""
     drawn = augment.draw(random, recipe.ranges)
     quarters = int(random.integers(1, 4)) if random.uniform() < recipe.quarter else 0
-    square = around_box(example.box, MARGIN / drawn.scale)
+    square = around_box(example.box, recipe.margin / drawn.scale)
     moved = random.normal(0, recipe.shift, 2) * square.side
     centre = (square.centre[0] + moved[0], square.centre[1] + moved[1])
     square = replace(square, centre=centre, angle=drawn.radians + quarters * np.pi / 2)
@@ -98,7 +99,7 @@ def window(
     seen = cut(pixels, square, SIZE)
     points = apply(inverse(square.to_frame(SIZE)), example.points[:, :2])
     known = example.points[:, 2] > 0
-    if others and random.uniform() < recipe.pasted:
+    if others and known.any() and random.uniform() < recipe.pasted:
         outline = outline_of(example, pixels)
         own = None if outline is None else pasted_people.in_window(outline, square, SIZE)
         seen = pasted_people.place(seen, own, points[known], others, random)

@@ -30,7 +30,7 @@ from pymafsam.people.looks import (
 )
 from pymafsam.records import Person, Pixels
 
-MARGIN = 1.25  # side of MoveNet's window per longer side of the box
+MARGIN = 1.1  # side of MoveNet's window per longer side of the box
 BOX_MARGIN = 1.5  # side of BlazePose's where the person's own size is not known
 # Somebody whose points fit the box less, or whose trunk is turned by more (radians), is looked at
 # turned too, and believed turned where that fits so much better.
