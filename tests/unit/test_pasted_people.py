@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
-import pasted_people  # noqa: E402
+import pasted_people
 
 SIDE = 96
 WINDOW = np.full((SIDE, SIDE, 3), 40, np.uint8)
