@@ -126,7 +126,7 @@ def decode(heads: Heads) -> Float[np.ndarray, "17 3"]:
     best = (heads.heat / (away + GUESSED)).reshape(-1, POINTS).argmax(axis=0)
     cells = np.stack([best // CELLS, best % CELLS])
     places = _agreed(heads, cells) * CELL
-    strength = heads.heat[*cells, np.arange(POINTS)]
+    strength = heads.heat[cells[0], cells[1], np.arange(POINTS)]
     return np.column_stack([places[:, ::-1], strength]).astype(np.float64)
 
 
