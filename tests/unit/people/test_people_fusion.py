@@ -64,7 +64,7 @@ def test_points_far_apart_are_believed_less_and_heels_follow_their_ankles():
         row = BLAZEPOSE33.index(name)
         assert far[row, 2] < near[row, 2] - 0.05
     untouched = BLAZEPOSE33.index("right_ankle")
-    assert abs(far[untouched, 2] - near[untouched, 2]) < 0.03
+    assert abs(far[untouched, 2] - near[untouched, 2]) < 0.04
 
 
 def test_far_apart_the_share_is_nearly_a_choice():
