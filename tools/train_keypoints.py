@@ -49,7 +49,7 @@ RANGES = augment.Ranges(
 class Recipe:
     """How it is learned. ``shares``: how often each source is drawn."""
 
-    steps: int = 1400
+    steps: int = 3800
     batch: int = 16
     rate: float = 3e-5
     warm: int = 100
