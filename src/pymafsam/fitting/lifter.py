@@ -230,7 +230,7 @@ class LiftTrust:
     pictures, the lean of people who stand there, and rendered people.
     """
 
-    turn: float = 0.9
+    turn: float = 0.8
     least_turn: float = 0.08  # radians
     bones: float = 0.8
     least_bone: float = 0.02  # metres
