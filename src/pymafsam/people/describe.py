@@ -36,7 +36,7 @@ BOX_MARGIN = 1.5  # side of BlazePose's where the person's own size is not known
 # turned too, and believed turned where that fits so much better.
 UNCLEAR = 0.25
 TURNED = np.pi / 4
-CLEARER = 0.05
+CLEARER = 0.1
 # Points that fit the box less do not say where BlazePose should look; nor does a single point
 # below this confidence.
 SURE = 0.2
