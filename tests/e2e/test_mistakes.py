@@ -41,7 +41,7 @@ def test_wrong_use_is_explained(run, photograph, tmp_path, monkeypatch, words, c
         ("mask show m --pictures p --out o --side 9999999999", "--side must be 1 to 4096"),
         ("mask points m --out o.npy --first -1", "--first must be at least 1"),
         ("batch a.jpg --out o --gpus nan", "--gpus must be at least 0; nan"),
-        ("batch a.jpg --out o --threads 99999999999", "--threads must be 1 to 4096"),
+        ("batch a.jpg --out o --threads 99999999999", "--threads must be 0 to 4096"),
         ("batch a.jpg --out o --workers 99999999999999999999", "--workers must be 0 to"),
         ("reconstruct a.jpg --out o --workers 99999", "--workers must be 1 to"),
         ("reconstruct a.jpg --out o --workers 0", "--workers must be 1 to"),
