@@ -50,6 +50,29 @@ def refuse():
     raise BadInput("there is no such network")
 
 
+class Odd(Exception):
+    """An error of a library that cannot be copied to another process."""
+
+    def __init__(self, what: str, where: str):
+        super().__init__(f"{what} in {where}")
+
+
+def refuse_oddly():
+    raise Odd("a fault", "a library")
+
+
+def unreadable():
+    raise PermissionError(13, "Permission denied", "body.pkl")
+
+
+def of_work():
+    return fails
+
+
+def fails(items: Sequence[int]) -> list[int]:
+    raise FileNotFoundError(2, "No such file or directory", "scratch")
+
+
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -81,6 +104,19 @@ def test_no_more_is_taken_than_is_under_way(tmp_path):
 
 def test_what_the_workers_cannot_begin_with_is_raised_here():
     with pytest.raises(BadInput, match="no such network"), Pool(refuse, lost) as pool:
+        list(pool.map([1]))
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "told"),
+    [
+        (unreadable, PermissionError, "body.pkl"),
+        (refuse_oddly, RuntimeError, "Odd: a fault in a library"),
+        (of_work, FileNotFoundError, "scratch"),
+    ],
+)
+def test_what_goes_wrong_in_a_worker_is_told_as_it_was_and_not_taken_for_a_death(make, kind, told):
+    with pytest.raises(kind, match=told), Pool(make, lost) as pool:
         list(pool.map([1]))
 
 

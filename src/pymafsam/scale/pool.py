@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, Generic, TypeVar
 
 from pymafsam.errors import PymafsamError
@@ -196,16 +197,31 @@ def _serve(pipe: Connection, make: Callable[[], Work]) -> None:
     """A worker's life: until the pipe is closed."""
     # Ctrl-C reaches everybody at the terminal; whoever started us says when it is over.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with contextlib.suppress(EOFError, OSError):
+    with contextlib.suppress(EOFError, OSError):  # of the pipe; those of the work are told
         try:
             work = make()
-            pipe.send(("ready", None))
-            while True:
-                pipe.send(("done", work(pipe.recv())))
-        except (EOFError, OSError):
-            raise
         except Exception as error:
-            pipe.send(("failed", error))
+            pipe.send_bytes(_failure(error))
+            return
+        pipe.send(("ready", None))
+        while True:
+            content = pipe.recv_bytes()
+            try:
+                answer = ForkingPickler.dumps(("done", work(ForkingPickler.loads(content))))
+            except Exception as error:
+                answer = _failure(error)
+            pipe.send_bytes(answer)
+
+
+def _failure(error: Exception) -> bytes | memoryview:
+    """The message that the work has failed; of errors that cannot be copied their text."""
+    try:
+        message = ForkingPickler.dumps(("failed", error))
+        ForkingPickler.loads(message)
+    except Exception:
+        told = RuntimeError(f"{type(error).__name__}: {error}")
+        return ForkingPickler.dumps(("failed", told))
+    return message
 
 
 @contextlib.contextmanager
