@@ -80,6 +80,29 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+class Once(Generic[T]):
+    """A function without arguments that is called once; its result is everybody's.
+
+    Threads that ask while it works wait for it: ``functools.cache`` lets each do all the work.
+    """
+
+    def __init__(self, make: Callable[[], T]):
+        self.__doc__ = make.__doc__
+        self._make, self._turn = make, threading.Lock()
+        self._made: list[T] = []
+
+    def __call__(self) -> T:
+        with self._turn:
+            if not self._made:
+                self._made.append(self._make())
+            return self._made[0]
+
+    def forget(self) -> None:
+        """Call it again the next time."""
+        with self._turn:
+            self._made.clear()
+
+
 def beside(first: Callable[[], T], second: Callable[[], R]) -> tuple[T, R]:
     """What both give; the second in a thread of its own where one may be kept busy with it."""
     if threads() == 1:

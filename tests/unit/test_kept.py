@@ -1,5 +1,6 @@
 """What a machine keeps for itself is believed only when whole and closed to others."""
 
+import errno
 import os
 
 import pytest
@@ -33,15 +34,31 @@ def test_a_file_that_others_may_write_is_not_believed(tmp_path):
     assert kept.read(path) is None
 
 
-def test_a_file_taken_as_it_is_has_the_digest_of_its_content(tmp_path):
+def test_a_file_taken_as_it_is_has_the_digest_and_the_stamp_of_its_content(tmp_path):
     made, place = tmp_path / "made", tmp_path / "deep" / "place"
     made.write_bytes(b"content")
-    digest = kept.take(place, made)
-    assert digest == kept.DIGEST(b"content").digest() == kept.digest_of(place)
+    marks = kept.take(place, made)
+    assert kept.digest_of(place) == kept.DIGEST(b"content").digest()
+    assert marks == kept.digest_of(place) + kept.stamp_of(place)
     assert place.read_bytes() == b"content"
     place.write_bytes(b"")
     assert kept.digest_of(place) is None
     assert kept.digest_of(tmp_path / "other") is None
+
+
+def test_what_lies_in_the_place_of_a_file_that_could_not_be_taken_is_not_taken_for_it(
+    tmp_path, monkeypatch
+):
+    made, place = tmp_path / "made", tmp_path / "place"
+    made.write_bytes(b"content")
+    place.write_bytes(b"damaged")
+    place.chmod(0o644)
+
+    def full(one, other):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(kept.shutil, "copyfile", full)
+    assert kept.take(place, made) is None
 
 
 @posix
@@ -49,9 +66,12 @@ def test_what_is_kept_is_closed_to_others_whatever_the_umask(tmp_path):
     before = os.umask(0)
     try:
         kept.write(tmp_path / "thing.o", b"content")
+        (tmp_path / "made").write_bytes(b"content")
+        assert kept.take(tmp_path / "place", tmp_path / "made") is not None
     finally:
         os.umask(before)
     assert kept.read(tmp_path / "thing.o") == b"content"
+    assert kept.digest_of(tmp_path / "place") is not None
 
 
 def test_where_nothing_can_be_written_nothing_is_said_either(tmp_path):

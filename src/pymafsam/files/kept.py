@@ -81,12 +81,22 @@ def write(path: Path, content: bytes) -> None:
 
 
 def take(path: Path, made: Path) -> bytes | None:
-    """Keep a copy of the file ``made`` as it is; its digest, or None where that cannot be."""
-    _kept(path, lambda temporary: shutil.copyfile(made, temporary))
-    return digest_of(path)
+    """Keep a copy of the file ``made`` as it is; its digest and its stamp, or None where that
+    cannot be. They are of this copy, whatever another process puts in its place.
+    """
+    marks: list[bytes] = []
+
+    def fill(temporary: Path) -> None:
+        shutil.copyfile(made, temporary)
+        digest, stamp = digest_of(temporary), stamp_of(temporary)
+        if digest is not None and stamp is not None:
+            marks.append(digest + stamp)
+
+    return marks[0] if _kept(path, fill) and marks else None
 
 
-def _kept(path: Path, fill: Callable[[Path], object]) -> None:
+def _kept(path: Path, fill: Callable[[Path], object]) -> bool:
+    """Keep what ``fill`` writes to a temporary file; whether that could be."""
     try:
         with writing(path) as temporary:
             fill(temporary)
@@ -95,6 +105,8 @@ def _kept(path: Path, fill: Callable[[Path], object]) -> None:
         sweep(path.parent)
     except (BadInput, OSError) as error:
         log.info("%s could not be kept (%s).", path, str(error).splitlines()[0])
+        return False
+    return True
 
 
 def sweep(folder: Path, *, now: float | None = None) -> int:

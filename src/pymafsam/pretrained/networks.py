@@ -154,10 +154,9 @@ def _keep(network: Path | bytes, place: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="pymafsam-") as folder:
         made = Path(folder) / weights.name
         graph = optimised(network, made)
-        digest = kept.take(weights, made)
-    stamp = kept.stamp_of(weights)
-    if digest is not None and stamp is not None:
-        kept.write(place, digest + stamp + graph)
+        marks = kept.take(weights, made)
+    if marks is not None:
+        kept.write(place, marks + graph)
 
 
 def _weights(place: Path) -> Path:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Integer, Shaped
 
+from pymafsam.ahead import Once
 from pymafsam.records import Camera
 from pymafsam.render import raster as rasters
 from pymafsam.render.occlusion import OCCLUSION_DEPTH, OCCLUSION_LOSS, SMOOTH
@@ -142,7 +143,7 @@ def _openness(
     return (1 - OCCLUSION_LOSS * behind * (2 - behind)).astype(np.float32)
 
 
-@functools.cache
+@Once
 def _compiled() -> Callable[..., Layer] | None:
     """The compiled engine where it works; else None, told once."""
     from pymafsam.render import machine_code

@@ -5,7 +5,6 @@ centre on an edge that two triangles share belongs to exactly one of them, and b
 compiled ``kernel`` and the plain ``reference``) give the same bits on every run.
 """
 
-import functools
 import logging
 import threading
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32, Int32, Integer
 
+from pymafsam.ahead import Once
 from pymafsam.render import reference
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class _Scratch(threading.local):
         return self._kept
 
 
-@functools.cache
+@Once
 def _numba() -> Draw:
     """The compiled counterpart of ``reference.draw``."""
     from pymafsam.render import machine_code
@@ -109,7 +109,7 @@ def _numba() -> Draw:
 ENGINES: dict[str, Callable[[], Draw]] = {"numba": _numba, "numpy": lambda: reference.draw}
 
 
-@functools.cache
+@Once
 def _compiled() -> Draw:
     """The compiled engine if it works here, else the plain one; decided and told once."""
     try:

@@ -1,10 +1,14 @@
 """The rasteriser against triangles whose picture is known."""
 
 import logging
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+from pymafsam.render import layers, machine_code
 from pymafsam.render import raster as module
 from pymafsam.render.raster import rasterise
 
@@ -140,7 +144,7 @@ def test_without_numba_numpy_draws_and_says_so_once(monkeypatch, caplog):
         raise ImportError("no numba here")
 
     monkeypatch.setattr(module, "_numba", broken)
-    module._compiled.cache_clear()
+    module._compiled.forget()
     try:
         with caplog.at_level(logging.WARNING):
             for _ in range(2):
@@ -150,4 +154,30 @@ def test_without_numba_numpy_draws_and_says_so_once(monkeypatch, caplog):
             "numba cannot be used (no numba here); drawing with numpy, about 20 times slower"
         ) == 1
     finally:
-        module._compiled.cache_clear()
+        module._compiled.forget()
+
+
+def test_threads_that_draw_at_once_wait_for_one_compilation(monkeypatch):
+    asked, begun = [], threading.Event()
+
+    def slow(kernel):
+        asked.append(kernel.name)
+        begun.set()
+        time.sleep(0.1)
+        raise ImportError("no numba here")
+
+    monkeypatch.setattr(machine_code, "load", slow)
+    parts = (module._numba, module._compiled, layers._compiled)
+    for part in parts:
+        part.forget()
+    try:
+        with ThreadPoolExecutor(2) as crew:
+            first = crew.submit(layers.prepare)
+            begun.wait()
+            second = crew.submit(layers.prepare)
+            first.result()
+            second.result()
+    finally:
+        for part in parts:
+            part.forget()
+    assert asked == ["raster", "light"]
