@@ -1,24 +1,30 @@
 """The page's server and its documents, without a browser and without networks."""
 
 import base64
+import gc
 import json
 import socket
 import threading
 import time
 import urllib.error
 import urllib.request
+import weakref
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from exhibited import SIZE, clip_of, scene_of, write_clip, write_results
+from PIL import Image
 
 from pymafsam import body
 from pymafsam.errors import BadInput, BadUsage
 from pymafsam.masks.prompts import read_file
 from pymafsam.records import Prompt
+from pymafsam.viewer import desk as desk_module
 from pymafsam.viewer import documents, exhibits, page, server, takeaway
+from pymafsam.viewer import gallery as gallery_module
 from pymafsam.viewer.book import Book, Outdated
 from pymafsam.viewer.desk import Desk
 from pymafsam.viewer.gallery import Gallery
@@ -309,6 +315,43 @@ def test_a_clip_is_shown_with_its_film_and_a_frame_of_it_corrected(tmp_path):
     room.change(2, 0, [{**opened["rows"][0], "clicks": [[60, 60, 1]]}])
     (said,) = read_file(tmp_path / "said.json").prompts("clip/000003", SIZE)
     assert said.clicks.tolist() == [[60, 60]]
+
+
+def test_photographs_that_are_looked_at_are_not_all_held(tmp_path, monkeypatch):
+    for number in range(gallery_module.OPEN + 3):
+        pixels = np.full((120, 160, 3), 20 * number, np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    monkeypatch.setattr(desk_module, "KEPT", 2)
+    gallery = gallery_of(tmp_path, book=tmp_path / "said.json")
+    read, held = gallery_module.frames.read_picture, []
+
+    def noted(*arguments):
+        frame = read(*arguments)
+        held.append(weakref.ref(frame.pixels))
+        return frame
+
+    monkeypatch.setattr(gallery_module.frames, "read_picture", noted)
+    for number in range(len(gallery.exhibits)):
+        assert gallery.room(number).thumbnail[:2] == b"\xff\xd8"
+        gallery.room(number).open(0)
+    gc.collect()
+    alive = sum(one() is not None for one in held)
+    assert 0 < alive <= gallery_module.OPEN
+    assert len(gallery.desk.done) == 2
+    assert gallery.room(0).document()["photograph"] is not None
+
+
+def test_photographs_of_one_name_are_two(tmp_path):
+    places = [tmp_path / name / "one.png" for name in ("x", "y")]
+    for grey, place in enumerate(places):
+        place.parent.mkdir()
+        Image.fromarray(np.full((120, 160, 3), grey, np.uint8)).save(place)
+    gallery = gallery_of(*places, book=tmp_path / "said.json")
+    assert [one.name for one in gallery.exhibits] == ["x/one.png", "y/one.png"]
+    frames = [gallery.room(number).frame(0) for number in range(2)]
+    alike = [replace(frame, name="one.png") for frame in frames]
+    scenes = [gallery.desk.everybody(frame) for frame in alike]
+    assert [scene.pixels.max() for scene in scenes] == [0, 1]
 
 
 def test_the_page_as_one_file_holds_everything(folder, tmp_path):

@@ -15,6 +15,7 @@ from pymafsam.errors import BadInput
 from pymafsam.masks.prompts import from_json, to_json
 from pymafsam.records import Frame, Prompt, Scene
 from pymafsam.viewer.book import Book, Page, Rows
+from pymafsam.viewer.remembering import digest
 
 # A frame and who is meant in it (None: everybody) -> its scene.
 Reconstruct = Callable[[Frame, Sequence[Prompt] | None], Scene]
@@ -60,20 +61,22 @@ class Desk:
 
     def scene(self, frame: Frame, rows: Rows) -> Scene:
         """The bodies that follow from prompts."""
-        key = repr((frame.name, rows))
-        with self.lock:
-            if key not in self.done:
-                self.done[key] = self.reconstruct(frame, self._prompts(frame, rows))
-                if len(self.done) > KEPT:
-                    self.done.popitem(last=False)
-            return self.done[key]
+        return self._known(frame, rows)
 
     def everybody(self, frame: Frame) -> Scene:
         """A picture of which nothing is known yet."""
+        return self._known(frame, None)
+
+    def _known(self, frame: Frame, rows: Rows | None) -> Scene:
+        """A scene, made once; the last few are kept, for they hold their pictures."""
+        # Names are not enough: pictures of two folders may have the same one.
+        key = repr((frame.name, digest(frame.pixels), rows))
         with self.lock:
-            key = repr((frame.name, None))
             if key not in self.done:
-                self.done[key] = self.reconstruct(frame, None)
+                prompts = None if rows is None else self._prompts(frame, rows)
+                self.done[key] = self.reconstruct(frame, prompts)
+                if len(self.done) > KEPT:
+                    self.done.popitem(last=False)
             return self.done[key]
 
     def reconstruct(self, frame: Frame, prompts: Sequence[Prompt] | None) -> Scene:

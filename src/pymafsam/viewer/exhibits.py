@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pymafsam.errors import BadInput
 from pymafsam.export.kinds import kind_of
 from pymafsam.files import frames, made
 from pymafsam.files.json import read as read_json
+from pymafsam.files.names import told_apart
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,25 @@ def find(paths: Sequence[Path], photographs: Sequence[Path] = ()) -> list[Exhibi
             f"There is nothing to look at in {', '.join(map(str, paths)) or 'nothing'}.\n"
             f"  Wanted: {LOOKED_FOR}."
         )
-    return found
+    return _told_apart(found)
+
+
+def _told_apart(found: Sequence[Exhibit]) -> list[Exhibit]:
+    """The same exhibits; photographs of one name with more of their paths, as ``reconstruct`` has
+    them: what is said of one must not hold for the other.
+    """
+    sources = [
+        frames.Source(path=path, name=one.name)
+        for one in found
+        if one.results is None and (path := one.photograph) is not None
+    ]
+    called = {source.path.absolute(): source.name for source in told_apart(sources)}
+    return [
+        replace(one, name=called[path.absolute()])
+        if one.results is None and (path := one.photograph) is not None
+        else one
+        for one in found
+    ]
 
 
 def _below(path: Path, photographs: Sequence[Path]) -> Iterator[Exhibit]:

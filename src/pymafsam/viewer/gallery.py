@@ -3,6 +3,7 @@
 import io
 import threading
 import zipfile
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -29,7 +30,28 @@ from pymafsam.viewer.film import Film
 from pymafsam.viewer.retake import Remake, Retake
 
 THUMBNAIL = 240  # pixels
+OPEN = 4  # photographs held in memory: one may be a hundred megabytes
 RESULT = "result-"  # before the names of what `reconstruct --save` writes
+
+
+@dataclass(kw_only=True)
+class Photographs:
+    """The photographs looked at last, as they are; others are read again."""
+
+    held: OrderedDict[Path, Frame] = field(default_factory=OrderedDict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def read(self, path: Path, name: str) -> Frame:
+        """The picture in a file, called ``name``. Raises BadInput for what is none."""
+        with self.lock:
+            frame = self.held.get(path)
+        frame = frame or frames.read_picture(path, name)
+        with self.lock:
+            self.held[path] = frame
+            self.held.move_to_end(path)
+            while len(self.held) > OPEN:
+                self.held.popitem(last=False)
+        return replace(frame, name=name)
 
 
 @dataclass(kw_only=True)
@@ -40,7 +62,15 @@ class Room:
     model: BodyModel
     desk: Desk
     remake: Remake | None = None  # how a clip is made anew; None: it is not
+    photographs: Photographs = field(default_factory=Photographs)
     corrected: dict[int, Scene] = field(default_factory=dict)  # by frame; 0 of a picture
+    retake: Retake | None = field(init=False)  # the clip made anew, where its film is
+
+    def __post_init__(self):
+        path, name, remake = self.exhibit.photograph, self.exhibit.name, self.remake
+        self.retake = None
+        if self.exhibit.is_clip and path is not None and remake is not None:
+            self.retake = Retake(load=lambda: remake(path, name))
 
     @cached_property
     def saved(self) -> Scene | SequenceScene | None:
@@ -54,26 +84,18 @@ class Room:
         path = self.exhibit.photograph
         return None if path is None else Film(path=path, name=self.exhibit.name)
 
-    @cached_property
-    def retake(self) -> Retake | None:
-        """The clip made anew with what is said of it, where its film is."""
-        path, remake = self.exhibit.photograph, self.remake
-        if not self.exhibit.is_clip or path is None or remake is None:
-            return None
-        return Retake(load=lambda: remake(path, self.exhibit.name))
-
     @property
     def now(self) -> Scene | SequenceScene | None:
         """What was saved; of a clip that was made anew its last take."""
         retaken = None if self.retake is None else self.retake.scene
         return retaken or self.saved
 
-    @cached_property
+    @property
     def photograph(self) -> Frame | None:
         """The picture, where it was found; None for one of another size than was reconstructed."""
         if self.exhibit.photograph is None or self.exhibit.is_clip:
             return None
-        frame = frames.read_picture(self.exhibit.photograph, self.exhibit.name)
+        frame = self.photographs.read(self.exhibit.photograph, self.exhibit.name)
         fits = self.saved is None or frame.size == self.saved.camera.size
         return frame if fits else None
 
@@ -113,9 +135,10 @@ class Room:
             frame = self.film.frame(index)
             name = f"{without_ending(self.exhibit.name)}/{index + 1:06d}"
             return replace(frame, name=name)
-        if self.photograph is None:
+        photograph = self.photograph
+        if photograph is None:
             raise BadInput(self.note())
-        return self.photograph
+        return photograph
 
     def first(self, index: int) -> Rows | None:
         """The people as saved, as prompts; those in a frame of a clip."""
@@ -139,7 +162,8 @@ class Room:
         return self._answer(index, *self.desk.undo(frame, revision, self.first(index)))
 
     def _answer(self, index: int, page: Page, scene: Scene) -> dict[str, Any]:
-        self.corrected[index] = scene
+        # A photograph is read again where it is needed; a clip's frames are not.
+        self.corrected[index] = scene if self.exhibit.is_clip else replace(scene, pixels=None)
         return {
             "revision": page.revision,
             "rows": page.rows,
@@ -155,13 +179,14 @@ class Room:
             self.retake.begin()
         return self.retake.state()
 
+    @cached_property
     def thumbnail(self) -> bytes:
         """A small JPEG of the photograph; without one a plain tile."""
         pixels: Pixels = np.full((THUMBNAIL * 3 // 4, THUMBNAIL, 3), 70, np.uint8)
         if self.exhibit.is_clip and self.film is not None:
             pixels = self.film.frame(0).pixels
-        elif self.photograph is not None:
-            pixels = self.photograph.pixels
+        elif (photograph := self.photograph) is not None:
+            pixels = photograph.pixels
         return documents.jpeg_bytes(pixels, THUMBNAIL, 80)
 
     def download(self, name: str, index: int | None) -> tuple[str, bytes]:
@@ -184,7 +209,8 @@ class Room:
         self, scene: Scene | SequenceScene, name: str, folder: Path, stem: str
     ) -> Sequence[Path]:
         if name.startswith(RESULT) and isinstance(scene, Scene):
-            pixels = scene.pixels if self.photograph is None else self.photograph.pixels
+            photograph = self.photograph
+            pixels = scene.pixels if photograph is None else photograph.pixels
             kind = name.removeprefix(RESULT)
             return list(export.save(scene, folder, (kind,), pixels, stem).values())
         return conversions.convert(Saved(scene=scene, model=self.model), name, folder, stem)
@@ -198,6 +224,7 @@ class Gallery:
     model: BodyModel
     desk: Desk
     remake: Remake | None = None
+    photographs: Photographs = field(default_factory=Photographs)
     rooms: dict[int, Room] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -209,7 +236,11 @@ class Gallery:
             if number not in self.rooms:
                 exhibit = self.exhibits[number]
                 self.rooms[number] = Room(
-                    exhibit=exhibit, model=self.model, desk=self.desk, remake=self.remake
+                    exhibit=exhibit,
+                    model=self.model,
+                    desk=self.desk,
+                    remake=self.remake,
+                    photographs=self.photographs,
                 )
             return self.rooms[number]
 

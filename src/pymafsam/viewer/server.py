@@ -118,7 +118,7 @@ class Answers:
         return _json(self._room(request).document())
 
     def thumbnail(self, request: "Request") -> "Response":
-        return _jpeg(self._room(request).thumbnail())
+        return _jpeg(self._room(request).thumbnail)
 
     def frame(self, request: "Request") -> "Response":
         film = self._room(request).film
