@@ -1,5 +1,6 @@
 """The flow of a video with a detector and a fit that cost nothing: what breaks, what goes on."""
 
+import errno
 import json
 import os
 import shutil
@@ -193,6 +194,38 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(tmp_path, reconstructor, s
     assert whole == {p.name: p.read_bytes() for p in (tmp_path / "broken").iterdir()}
 
 
+def test_a_frame_that_failed_before_an_interruption_is_named_after_it(tmp_path, reconstructor):
+    path = write(tmp_path / "walk.mp4", 9)
+
+    def ask(frame):
+        if frame.index == 1:
+            raise BadInput("nobody is meant in it")
+        return Request(frame=frame)
+
+    def interrupt(stage, done, total):
+        if (stage, done) == ("look", 6):
+            raise KeyboardInterrupt
+
+    job = replace(clip(path, tmp_path / "out", reconstructor), ask=ask)
+    with pytest.raises(KeyboardInterrupt):
+        reconstruct(job, made.origin(path, {}), interrupt)
+    assert (tmp_path / "out" / "walk.work" / "looks-000000.npz").exists()
+    again = replace(clip(path, tmp_path / "out", reconstructor), ask=ask)
+    assert reconstruct(again, made.origin(path, {})).broken == {1: "nobody is meant in it"}
+
+
+def test_a_disk_that_is_full_at_a_films_end_leaves_no_pieces(tmp_path, reconstructor, monkeypatch):
+    path = write(tmp_path / "walk.mp4", 2)
+
+    def full(encoder):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(video.Encoder, "close", full)
+    with pytest.raises(BadInput, match="No space left"):
+        run(path, tmp_path, reconstructor, **FILMS)
+    assert not list((tmp_path / "walk.work").glob(".pymafsam-*"))
+
+
 def test_what_was_made_otherwise_is_not_gone_on_with(tmp_path, reconstructor):
     path = write(tmp_path / "walk.mp4", 9)
 
@@ -300,7 +333,7 @@ ONE_THREAD = """
 from threadpoolctl import threadpool_info
 from pymafsam.clips import flow
 
-with flow._alone():
+with flow.QUIET:
     import scipy.linalg  # as the fit over time does, in the midst of it
 
     threads = [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]

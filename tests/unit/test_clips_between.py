@@ -222,7 +222,6 @@ def test_people_are_glanced_at_only_where_frames_are_near(rate, looks):
             model=bodies.load("anny24"), observer=observer, estimator=Nobody()
         ),
         ask=lambda frame: Request(frame=frame),
-        failed=lambda frame, error: pytest.fail(str(error)),
         with_masks=False,
     )
     frames = [

@@ -1,5 +1,6 @@
 """A clip made anew on the page is what `reconstruct --prompts` makes of it; how that is told."""
 
+from contextlib import ExitStack
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from test_clips import clip, reconstructor, run, short_chunks, write
 
 from pymafsam.clips import reconstruct
+from pymafsam.clips.flow import QUIET
 from pymafsam.clips.takes import Takes
 from pymafsam.errors import BadInput
 from pymafsam.export.sequence import load
@@ -109,6 +111,38 @@ def test_a_take_that_fails_says_why_and_may_be_tried_again(error, said):
         assert not retake.state()["running"]
         with pytest.raises(AssertionError, match=said):
             raise AssertionError(retake.state()["error"])
+
+
+def test_what_is_said_while_a_take_fails_is_taken_all_the_same():
+    takes = []
+
+    def take(tell):
+        takes.append(len(takes))
+        if len(takes) == 1:
+            retake.begin()
+            raise BadInput("a box beside the picture")
+        return takes[-1]
+
+    retake = Retake(load=lambda: take)
+    retake.begin()
+    retake.thread.join()
+    assert (takes, retake.scene, retake.state()["error"]) == ([0, 1], 1, "")
+
+
+def test_clips_that_overlap_leave_opencv_its_threads():
+    import cv2
+
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        with ExitStack() as first, ExitStack() as second:
+            first.enter_context(QUIET)
+            second.enter_context(QUIET)
+            first.close()
+            while_the_second_works = cv2.getNumThreads()
+        assert (while_the_second_works, cv2.getNumThreads()) == (1, 2)
+    finally:
+        cv2.setNumThreads(before)
 
 
 def test_a_page_that_is_closed_ends_its_take():

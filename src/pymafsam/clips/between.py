@@ -23,7 +23,8 @@ Describe = Callable[[Pixels, list[Person]], list[Person]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """A frame as it was seen; without ``observation`` nobody was looked for.
+    """A frame as it was seen; without ``observation`` nobody was looked for, where that ``failed``
+    for the reason given.
 
     ``before``: how the people were described in an earlier frame, at ``since`` seconds, where they
     were only glanced at in this one; else empty. ``moved``: how far the camera did.
@@ -36,6 +37,7 @@ class Seen:
     moved: float
     before: tuple[Person, ...] = ()
     since: float = 0.0
+    failed: str = ""
 
     @property
     def seconds(self) -> float:

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -153,20 +154,20 @@ def _piece(
     crew: ThreadPoolExecutor,
 ) -> Iterator[Frame]:
     """One chunk: scenes are drawn side by side, encoded in order."""
-    places = [writing(shelf.film_path(film.name, chunk)) for film in films]
-    paths = [place.__enter__() for place in places]
-    encoders = [
-        Encoder(path, film.size, stage.clip.rate) for path, film in zip(paths, films, strict=True)
-    ]
     waiting: deque[tuple[Frame, list[Future[Pixels]]]] = deque()
+    with ExitStack() as whole:  # all films of the chunk, or none
+        paths = [whole.enter_context(writing(shelf.film_path(film.name, chunk))) for film in films]
+        encoders = [
+            Encoder(path, film.size, stage.clip.rate)
+            for path, film in zip(paths, films, strict=True)
+        ]
 
-    def encode() -> Frame:
-        frame, pictures = waiting.popleft()
-        for encoder, picture in zip(encoders, pictures, strict=True):
-            encoder.write(picture.result(), float(stage.clip.seconds[frame.index]))
-        return frame
+        def encode() -> Frame:
+            frame, pictures = waiting.popleft()
+            for encoder, picture in zip(encoders, pictures, strict=True):
+                encoder.write(picture.result(), float(stage.clip.seconds[frame.index]))
+            return frame
 
-    try:
         for frame in frames:
             scene = stage.scene(frame)
             waiting.append((frame, [crew.submit(film.draw, scene) for film in films]))
@@ -174,14 +175,8 @@ def _piece(
                 yield encode()
         while waiting:
             yield encode()
-    except BaseException as error:
-        for place in places:
-            place.__exit__(type(error), error, error.__traceback__)
-        raise
-    for encoder in encoders:
-        encoder.close()
-    for place in places:
-        place.__exit__(None, None, None)
+        for encoder in encoders:
+            encoder.close()
 
 
 def _overlay(scene: Scene) -> Pixels:

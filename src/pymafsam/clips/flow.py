@@ -1,9 +1,10 @@
 """A video from end to end: look at it, follow everybody, make motions, films and numbers."""
 
 import logging
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -15,12 +16,13 @@ from pymafsam.ahead import abreast, ahead
 from pymafsam.clips.film import Stage, kinds, pieces
 from pymafsam.clips.following import Followed, Wanted, follow
 from pymafsam.clips.looking import Ask, Looker
+from pymafsam.clips.looks import Look
 from pymafsam.clips.motions import Studio
 from pymafsam.clips.neighbours import REACH, Neighbours
 from pymafsam.clips.shelf import CHUNK, Shelf, chunk_of
 from pymafsam.clips.sights import Sights
 from pymafsam.config import EstimatorOptions
-from pymafsam.errors import BadInput, PymafsamError
+from pymafsam.errors import BadInput
 from pymafsam.export.sequence import SEQUENCE_EXPORTERS
 from pymafsam.files import made, video
 from pymafsam.files.atomic import writing
@@ -116,7 +118,6 @@ class Clip:
         looker = Looker(
             reconstructor=self.eyes,
             ask=self.ask,
-            failed=self._failed,
             every=self.options.every,
             mask_every=self.options.mask_every,
             with_masks=self.options.with_masks,
@@ -168,7 +169,7 @@ class Clip:
 
     def follow(self, shelf: Shelf, camera: Camera) -> Followed:
         """Who is who, from the looks."""
-        return follow(shelf.all(), camera.size, self.options.wanted)
+        return follow(self._noted(shelf.all()), camera.size, self.options.wanted)
 
     def fit(self, shelf: Shelf, followed: Followed, camera: Camera) -> SequenceScene:
         """Everybody's motion, from the looks."""
@@ -246,8 +247,46 @@ class Clip:
     def _broken(self, index: int, why: str) -> None:
         self.report.broken.setdefault(index, f"it cannot be decoded ({why}); it is bridged")
 
-    def _failed(self, frame: Frame, error: PymafsamError) -> None:
-        self.report.broken.setdefault(frame.index, str(error))
+    def _noted(self, looks: Iterable[Look]) -> Iterator[Look]:
+        """The same looks; those that failed are noted, also where an earlier run looked."""
+        for look in looks:
+            if look.failed:
+                self.report.broken.setdefault(look.index, look.failed)
+            yield look
+
+
+@dataclass(kw_only=True)
+class Quiet:
+    """BLAS and OpenCV work in the thread that calls them, as long as a clip is under way.
+
+    Their own threads share work out by who else is busy just then, and it may round accordingly;
+    and pieces here are so small that their threads mostly wait for one another. How many there are
+    belongs to the process: of clips that overlap the first sets it and the last sets it back.
+    """
+
+    under_way: int = 0
+    before: ExitStack = field(default_factory=ExitStack)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __enter__(self) -> None:
+        import cv2
+        import scipy.linalg  # noqa: F401  a BLAS of its own, which is limited only when it is there
+
+        with self.lock:
+            if not self.under_way:
+                self.before.callback(cv2.setNumThreads, cv2.getNumThreads())
+                cv2.setNumThreads(1)
+                self.before.enter_context(threadpool_limits(limits=1, user_api="blas"))
+            self.under_way += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.under_way -= 1
+            if not self.under_way:
+                self.before.close()
+
+
+QUIET = Quiet()
 
 
 def reconstruct(clip: Clip, origin: Origin, progress: Progress = _silent) -> ClipReport:
@@ -260,7 +299,7 @@ def reconstruct(clip: Clip, origin: Origin, progress: Progress = _silent) -> Cli
     shelf = Shelf.open(clip.out / f"{clip.stem}.work", {**recipe, "options": repr(clip.options)})
     followed, scene = motions(clip, shelf)
     scene = replace(scene, origin=origin)
-    with _alone():
+    with QUIET:
         clip.save(scene)
         clip.draw(shelf, followed, scene)
     shelf.remove()
@@ -270,30 +309,11 @@ def reconstruct(clip: Clip, origin: Origin, progress: Progress = _silent) -> Cli
 
 def motions(clip: Clip, shelf: Shelf) -> tuple[Followed, SequenceScene]:
     """Everybody's motion; what is on the shelf need not be looked at again."""
-    with _alone():
+    with QUIET:
         camera = clip.look(shelf)
         clip.carry(shelf, camera)
         followed = clip.follow(shelf, camera)
         return followed, clip.fit(shelf, followed, camera)
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """BLAS and OpenCV work in the thread that calls them.
-
-    Their own threads share work out by who else is busy just then, and it may round accordingly;
-    and pieces here are so small that their threads mostly wait for one another.
-    """
-    import cv2
-    import scipy.linalg  # noqa: F401  a BLAS of its own, which is limited only when it is there
-
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        with threadpool_limits(limits=1, user_api="blas"):
-            yield
-    finally:
-        cv2.setNumThreads(before)
 
 
 def _refuse_another_size(frame: Frame, last: list[Frame]) -> None:

@@ -53,12 +53,11 @@ class Looker:
 
     ``every``: people are looked at in each so manieth frame. ``mask_every``: seconds from one
     mask to the next, 0 for every frame looked at. ``ask`` says who is meant in a frame (a request
-    with people or prompts) or that everybody is; ``failed`` is told why a frame was passed over.
+    with people or prompts) or that everybody is. A frame where that makes no sense is passed over.
     """
 
     reconstructor: Reconstructor
     ask: Ask
-    failed: Callable[[Frame, PymafsamError], None]
     every: int = 1
     mask_every: float = 1.0
     with_masks: bool = True
@@ -108,8 +107,7 @@ class Looker:
         try:
             observation, said = self._observe(frame, memory.known, how)
         except PymafsamError as error:
-            self.failed(frame, error)
-            return nothing
+            return replace(nothing, failed=str(error))
         outlines, since = _outlines(observation, memory.known), memory.described
         memory.note(observation, outlines, how)
         return replace(
@@ -237,6 +235,7 @@ class _Pending:
     index: int
     seconds: float
     looked: bool
+    failed: str
     sightings: tuple[Sighting, ...]
     said: tuple[Said | None, ...]
     masks: tuple[Packed | None, ...]
@@ -251,6 +250,7 @@ class _Pending:
             index=one.frame.index,
             seconds=one.seconds,
             looked=one.observation is not None,
+            failed=one.failed,
             sightings=tuple(replace(s, person=bare(s.person)) for s in seen),
             said=one.said,
             masks=tuple(None if mask is None else Packed.of(mask) for mask in one.masks),
@@ -264,6 +264,7 @@ class _Pending:
             index=self.index,
             seconds=self.seconds,
             looked=self.looked,
+            failed=self.failed,
             sightings=self.sightings,
             singles=tuple(
                 Single(pose=b.pose, translation=b.translation, score=b.score) for b in bodies

@@ -92,8 +92,9 @@ class Look:
     ``said`` is what a prompt says of each whom it named, None of the others; ``masks`` are theirs,
     made or followed. ``small`` is the frame's small picture, by which cuts are found; ``moved`` how
     far the camera moved since the frame before, in shares of the picture's width. ``looked``:
-    people were looked for here. ``led``: rows whose mask is led by what was said in another frame
-    (``clips.neighbours``, found when all looks are there, and in no file).
+    people were looked for here; ``failed``: why they could not be. ``led``: rows whose mask is led
+    by what was said in another frame (``clips.neighbours``, found when all looks are there, and in
+    no file).
     """
 
     index: int
@@ -105,6 +106,7 @@ class Look:
     masks: tuple[Packed | None, ...]
     small: UInt8[np.ndarray, "rows columns 3"]
     moved: float
+    failed: str = ""
     led: frozenset[int] = frozenset()
 
 
@@ -120,6 +122,7 @@ def save(looks: list[Look], path: Path) -> None:
         "index": np.array([look.index for look in looks]),
         "seconds": np.array([look.seconds for look in looks]),
         "looked": np.array([look.looked for look in looks]),
+        "failed": np.array([look.failed for look in looks], np.str_),
         "moved": np.array([look.moved for look in looks]),
         "small": np.stack([look.small for look in looks]),
         "row": np.array([row[0] for row in people], np.int64),
@@ -203,6 +206,7 @@ def _looks(arrays: dict[str, Shaped[np.ndarray, "..."]]) -> list[Look]:
             index=int(arrays["index"][k]),
             seconds=float(arrays["seconds"][k]),
             looked=bool(arrays["looked"][k]),
+            failed=str(arrays["failed"][k]),
             sightings=tuple(_sighting(arrays, i) for i in np.flatnonzero(rows == k).tolist()),
             singles=tuple(_single(arrays, i) for i in np.flatnonzero(rows == k).tolist()),
             said=tuple(Said.read(t) if t else None for t in arrays["said"][rows == k].tolist()),

@@ -57,26 +57,26 @@ class Retake:
             self.thread.join()
 
     def _work(self) -> None:
-        try:
-            while self._goes_on():
+        error = ""
+        while self._goes_on(error):
+            error = ""
+            try:
                 self.take = self.take or self.load()
                 self.scene = self.take(self._tell)
-        except Closed:
-            return
-        except PymafsamError as error:
-            self._ended(str(error))
-        except Exception as error:  # a defect of ours: the page is told, too
-            log.exception("a clip could not be made anew")
-            self._ended(f"Something broke down: {error!r}")
+            except Closed:
+                return
+            except PymafsamError as told:
+                error = str(told)
+            except Exception as broken:  # a defect of ours: the page is told, too
+                log.exception("a clip could not be made anew")
+                error = f"Something broke down: {broken!r}"
 
-    def _goes_on(self) -> bool:
+    def _goes_on(self, error: str) -> bool:
+        """Whether to take it once more: what was said meanwhile may mend an ``error``, too."""
         with self.lock:
             self.running, self.wanted = self.wanted and not self.closed, False
+            self.error = "" if self.running else error
             return self.running
-
-    def _ended(self, error: str) -> None:
-        with self.lock:
-            self.running, self.wanted, self.error = False, False, error
 
     def _tell(self, stage: str, done: int, total: int) -> None:
         if self.closed:
