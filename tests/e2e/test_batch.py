@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pymafsam.cli.batch import Batch
 from pymafsam.cli.main import main
 
 pq = pytest.importorskip("pyarrow.parquet", reason="the extra [batch] is not installed")
@@ -64,11 +65,14 @@ def test_every_picture_is_a_row_also_one_that_failed(by_one):
 
 
 def test_two_workers_make_the_same_bytes_and_nothing_is_done_twice(
-    pictures, by_one, tmp_path, capsys
+    pictures, by_one, tmp_path, capsys, monkeypatch
 ):
     out = tmp_path / "out"
     assert batch(pictures, out, "--workers", "2", "--part", "2/2") == 0
     assert "1 of 2 shards are other jobs'" in capsys.readouterr().out
+    monkeypatch.setattr(Batch, "load", lambda self: pytest.fail("there is nothing to do"))
+    assert batch(pictures, out, "--part", "2/2") == 0
+    monkeypatch.undo()
     before = (out / "part-000001.parquet").stat().st_mtime_ns
     assert batch(pictures, out, "--workers", "2") == 1
     assert (out / "part-000001.parquet").stat().st_mtime_ns == before

@@ -2,15 +2,17 @@
 
 import dataclasses
 import json
+import os
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pymafsam.errors import BadInput
-from pymafsam.scale import inputs, rows
+from pymafsam.scale import engines, inputs, rows
 from pymafsam.scale.inputs import Item
 from pymafsam.scale.shards import Store, encoded, plan
+from pymafsam.scale.work import Settings
 
 pa = pytest.importorskip("pyarrow", reason="the extra [batch] is not installed")
 pytest.importorskip("fsspec", reason="the extra [batch] is not installed")
@@ -111,6 +113,48 @@ def scene():
         body_name=model.name,
         faces=model.faces,
     )
+
+
+def test_what_a_killed_worker_left_goes_when_its_shard_is_begun_anew(tmp_path):
+    store, shards = Store(url=str(tmp_path)), plan([Item(location="a", name="a")] * 4, 2)
+    left = [tmp_path / "_files" / shard.name / ".pymafsam-nowhere-1-00.jpg" for shard in shards]
+    left.append(tmp_path / ".pymafsam-nowhere-1-00.parquet")
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half of it")
+        os.utime(path, (0, 0))
+    store.sweep(shards[:1])
+    assert [path.exists() for path in left] == [False, True, False]
+
+
+class Ray:
+    """A cluster of 64 cores, which notes how many actors it is asked for."""
+
+    def __init__(self):
+        self.data, self.asked = self, 0
+
+    def cluster_resources(self):
+        return {"CPU": 64.0, "memory": 1e12}
+
+    def from_items(self, items, override_num_blocks):
+        return self
+
+    def map(self, actor, **asked):
+        self.asked = asked["concurrency"]
+        return self
+
+    def iter_rows(self):
+        return iter(())
+
+
+@pytest.mark.parametrize(("workers", "threads", "asked"), [(0, 4, 16), (3, 4, 3), (0, 100, 1)])
+def test_on_a_cluster_as_many_work_as_have_room(monkeypatch, workers, threads, asked):
+    ray = Ray()
+    monkeypatch.setattr(engines, "_ray", lambda: ray)
+    shards = plan([Item(location=f"{k}", name=f"{k}") for k in range(99)], 1)
+    means = engines.Means(workers=workers, threads=threads)
+    assert list(engines.OnRay().run(shards, Settings(flow={}, out="memory://"), means)) == []
+    assert ray.asked == asked
 
 
 def test_a_run_goes_on_where_it_stopped_and_not_in_anothers_folder(tmp_path):

@@ -74,9 +74,11 @@ class Batch(Flow):
         store.prepare(self.said(), items, self.shard)
         mine = plan(items, self.shard, part)
         missing = store.missing(mine)
-        self.load()  # what cannot be had is told here, once, and fetched once
-        settings = Settings(flow=self.flow(), out=self.out, formats=formats)
-        self.work(engine.run(missing, settings, self.means()) if missing else iter(()), missing)
+        store.sweep(missing)
+        if missing:
+            self.load()  # what cannot be had is told here, once, and fetched once
+            settings = Settings(flow=self.flow(), out=self.out, formats=formats)
+            self.work(engine.run(missing, settings, self.means()), missing)
         return self.report(store, mine, plan(items, self.shard))
 
     def checked(self) -> tuple[int, int]:
@@ -110,12 +112,14 @@ class Batch(Flow):
         from pymafsam.ahead import cores
         from pymafsam.scale.engines import Means
 
-        workers = self.workers or max(1, cores() // max(self.threads, 1))
         # The fit takes people one by one; a network a whole batch.
         group = 1 if self.weights == "fit" else self.batch
-        share = 1 if self.engine == "ray" else max(1, cores() // workers)
-        threads = self.threads or share
-        return Means(workers=workers, threads=threads, group=group, gpus=self.gpus)
+        if self.engine == "ray":  # which alone knows the cluster's cores
+            threads = max(self.threads, 1)
+            return Means(workers=self.workers, threads=threads, group=group, gpus=self.gpus)
+        workers = self.workers or max(1, cores() // max(self.threads, 1))
+        threads = self.threads or max(1, cores() // workers)
+        return Means(workers=workers, threads=threads, group=group)
 
     def work(self, tallies: "Iterator[Tally]", shards: "list[Shard]") -> None:
         """Go through the work, with a bar where there is a terminal."""

@@ -86,7 +86,7 @@ class NanoDet:
 
 
 def letterboxed(pixels: Pixels, scale: float) -> Float[np.ndarray, "1 3 rows columns"]:
-    """The picture in the top left of the network's input; the rest is the mean colour's zero."""
+    """The picture in the top left of the network's input; the rest is black."""
     import cv2
 
     height, width = (max(round(length * scale), 1) for length in pixels.shape[:2])

@@ -23,7 +23,8 @@ ENGINES = Table(
 class Means:
     """What an engine may use: ``workers`` at once, each with ``threads`` and ``gpus``.
 
-    ``group`` pictures go to a worker at a time, and through a network together.
+    On a cluster 0 workers are as many as have room on its cores. ``group`` pictures go to a worker
+    at a time, and through a network together.
     """
 
     workers: int
@@ -78,6 +79,8 @@ class OnRay:
     def run(self, shards: Sequence[Shard], settings: Settings, means: Means) -> Iterator[Tally]:
         """A tally for every shard. Raises MissingAsset without Ray."""
         ray = _ray()
+        cores = int(ray.cluster_resources().get("CPU", 1))
+        workers = means.workers or max(1, cores // means.threads)
         data = ray.data.from_items(
             [{"shard": shard} for shard in shards], override_num_blocks=max(len(shards), 1)
         )
@@ -86,7 +89,7 @@ class OnRay:
             fn_constructor_args=(settings, means),
             num_cpus=means.threads,
             num_gpus=means.gpus or None,
-            concurrency=min(means.workers, len(shards)),
+            concurrency=min(workers, len(shards)),
         )
         for row in results.iter_rows():
             yield Tally(pictures=row["pictures"], failed=row["failed"], people=row["people"])

@@ -17,7 +17,7 @@ from typing import Any
 
 from pymafsam.errors import BadInput, MissingAsset
 from pymafsam.files import made
-from pymafsam.files.atomic import check_writable, writing
+from pymafsam.files.atomic import check_writable, sweep, writing
 from pymafsam.files.urls import file_system
 from pymafsam.scale import rows
 from pymafsam.scale.inputs import Item
@@ -128,6 +128,12 @@ class Store:
         """The shards that are not finished."""
         there = self.names()
         return [shard for shard in shards if f"{shard.name}.parquet" not in there]
+
+    def sweep(self, shards: Sequence[Shard]) -> None:
+        """Remove what killed workers left unfinished where these shards and their files go."""
+        if self.local is not None:
+            for folder in (self.local, *(self.local / "_files" / one.name for one in shards)):
+                sweep(folder)
 
     def failures(self, shards: Sequence[Shard]) -> Iterator[tuple[str, str]]:
         """(key, what went wrong) of every failed picture of finished shards."""
