@@ -2,17 +2,20 @@
 
 import threading
 import urllib.request
+from contextlib import nullcontext
 from dataclasses import replace
 from http.server import ThreadingHTTPServer
 
 import numpy as np
 import pytest
 
-from pymafsam.cli.live import Screen
+from pymafsam.cli.live import Live, Screen
 from pymafsam.cli.main import find_verb
+from pymafsam.clips import live as clips_live
+from pymafsam.files import video
 from pymafsam.fitting.causal import Calmer
 from pymafsam.geometry import rotation
-from pymafsam.records import Body, Mesh, Person, Pose
+from pymafsam.records import Body, Frame, Mesh, Person, Pose
 
 NOTHING = Mesh(vertices=np.zeros((1, 3)), joints=np.zeros((24, 3)))
 
@@ -59,6 +62,38 @@ def test_after_a_pause_a_body_is_taken_as_it_is():
     stranger = body(np.zeros((24, 3)), [5, 0, 4])
     stranger = replace(stranger, person=replace(stranger.person, track=2))
     assert calmer.step(stranger, 3.01)[1].tolist() == [5, 0, 4]
+
+
+class Drawing:
+    """Draws nobody."""
+
+    def __init__(self, reconstructor):
+        pass
+
+    def draw(self, frame):
+        return frame.pixels, None
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt(), SystemExit(143)])
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_film_that_is_interrupted_is_kept_as_far_as_it_goes(
+    tmp_path, monkeypatch, interruption, count
+):
+    def frames(number):
+        for k in range(count):
+            yield Frame(pixels=np.zeros((32, 48, 3), np.uint8), name="c", index=k, seconds=k / 9)
+        raise interruption
+
+    monkeypatch.setattr(clips_live, "camera_frames", frames)
+    monkeypatch.setattr(clips_live, "Live", Drawing)
+    monkeypatch.setattr(Live, "load", lambda self: None)
+    film = tmp_path / "film.mp4"
+    kept_going = count and isinstance(interruption, KeyboardInterrupt)
+    with nullcontext() if kept_going else pytest.raises(type(interruption)):
+        Live(record=film, port=0).run()
+    assert len(list(video.frames(film, "film", pytest.fail)) if count else []) == count
+    assert film.exists() == bool(count)
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"] * bool(count)
 
 
 def test_the_page_shows_the_newest_picture():

@@ -57,25 +57,33 @@ class Live(Flow):
             raise BadUsage(f"--port {self.port} cannot be had ({error}); name another.") from error
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        print(f"http://127.0.0.1:{self.port}/ shows camera {self.camera}; Ctrl-C ends it.")
+        print(
+            f"http://127.0.0.1:{server.server_address[1]}/ shows camera {self.camera}; Ctrl-C ends it."
+        )
         try:
             if self.record is None:
                 for frame in camera_frames(self.camera):
                     screen.show(drawing.draw(frame)[0])
                 return 0
             with writing(self.record) as path:
-                encoder = None
+                encoder, ended = None, None
                 try:
                     for frame in camera_frames(self.camera):
                         picture = drawing.draw(frame)[0]
-                        encoder = encoder or Encoder(path, frame.size, 25)
+                        encoder = encoder or Encoder(path, frame.size, 25.0)
                         encoder.write(picture, frame.seconds or 0.0)
                         screen.show(picture)
-                except KeyboardInterrupt:
-                    print("The film ends here.")
+                except (KeyboardInterrupt, SystemExit) as interruption:  # Ctrl-C, or `kill`
+                    if encoder is None:
+                        raise  # there is no film
+                    ended = interruption
                 finally:
                     if encoder is not None:
                         encoder.close()
+            if isinstance(ended, SystemExit):
+                raise ended
+            if ended is not None:
+                print("The film ends here.")
         finally:
             server.shutdown()
         return 0
