@@ -104,6 +104,9 @@ def test_a_track_in_anothers_gap_and_place_is_theirs():
     assert gap_fillers(seen, there) == {7: 4}
     assert gap_fillers(seen, there | {7: box[gap] + 90}) == {}, "somebody else's place"
     assert gap_fillers({4: frames, 7: frames[gap]}, {4: box, 7: box[gap]}) == {}, "two at once"
+    beside = frames[13:15]
+    both = gap_fillers(seen | {8: beside}, there | {8: box[beside]})
+    assert both == {7: 4}, "nobody is in two places of a frame"
 
 
 def tracked_colours():

@@ -83,6 +83,7 @@ class Batch(Flow):
 
     def checked(self) -> tuple[int, int]:
         """The part, counted from 0, and how many there are. Raises BadUsage."""
+        self.check()
         check_range("--shard", self.shard, 1)
         if self.engine == "local":
             check_workers(self.workers, 0)

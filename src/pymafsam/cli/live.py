@@ -57,9 +57,8 @@ class Live(Flow):
             raise BadUsage(f"--port {self.port} cannot be had ({error}); name another.") from error
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        print(
-            f"http://127.0.0.1:{server.server_address[1]}/ shows camera {self.camera}; Ctrl-C ends it."
-        )
+        address = f"http://127.0.0.1:{server.server_address[1]}/"
+        print(f"{address} shows camera {self.camera}; Ctrl-C ends it.")
         try:
             if self.record is None:
                 for frame in camera_frames(self.camera):

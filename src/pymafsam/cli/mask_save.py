@@ -9,6 +9,7 @@ import tyro
 
 from pymafsam.cli.bars import progress_bar
 from pymafsam.cli.inputs import Inputs, Run, read_names, recipe
+from pymafsam.cli.options import MOST_THREADS, check_range
 from pymafsam.config import MINIMUM_SCORE
 from pymafsam.errors import BadUsage
 from pymafsam.records import Frame, Mask, Prompt
@@ -74,6 +75,8 @@ class MaskSave(Inputs):
     """Of the networks; 0: as many as there are cores."""
 
     def run(self) -> int:
+        check_range("--min-score", self.min_score, 0, 1)
+        check_range("--threads", self.threads, 0, MOST_THREADS)
         forms = read_names("--save", self.save, FORMS)
         if self.lspet is not None:
             if self.paths:

@@ -45,10 +45,20 @@ class Flow:
     min_score: float = MINIMUM_SCORE
     """People the detector is less sure of (0 to 1) are passed over."""
 
+    def check(self) -> None:
+        """Raises BadUsage for numbers out of their range."""
+        check_range("--batch", self.batch, 1)
+        check_range("--seed", self.seed, 0)
+        check_range("--min-score", self.min_score, 0, 1)
+
     def load(self, threads: int = 0) -> "Reconstructor":
-        """The reconstructor these options describe; networks are fetched with a progress bar."""
+        """The reconstructor these options describe; networks are fetched with a progress bar.
+
+        Raises BadUsage as ``check`` does.
+        """
         from pymafsam.pipeline import Reconstructor
 
+        self.check()
         with downloads_shown():
             return Reconstructor.load(
                 weights=self.weights,

@@ -13,7 +13,7 @@ import tyro
 
 from pymafsam.cli.bars import tracked
 from pymafsam.cli.inputs import Inputs, Run, read_names, recipe
-from pymafsam.cli.options import Flow, check_workers
+from pymafsam.cli.options import Flow, check_range, check_workers
 from pymafsam.errors import BadInput, BadUsage
 from pymafsam.files import made
 from pymafsam.records import Mask
@@ -72,7 +72,7 @@ class Reconstruct(Inputs, Flow):
     def run(self) -> int:
         from pymafsam import export
 
-        check_workers(self.workers)
+        self.check()
         formats = read_names("--save", self.save, export.EXPORTERS.names())
         sources = self.find()
         if sum(said is not None for said in (self.boxes, self.masks, self.prompts)) > 1:
@@ -88,6 +88,14 @@ class Reconstruct(Inputs, Flow):
         given = GivenPeople(options=self, names=run.names)
         given.read()
         return Job(run=run, given=given, formats=formats).reconstruct()
+
+    def check(self) -> None:
+        """Raises BadUsage for numbers out of their range."""
+        super().check()
+        check_workers(self.workers)
+        check_range("--every", self.every, 1)
+        check_range("--min-track", self.min_track, 1)
+        check_range("--mask-every", self.mask_every, 0)
 
 
 @dataclass(kw_only=True)

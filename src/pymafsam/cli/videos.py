@@ -38,15 +38,13 @@ def clip_of(
 def clip_options(options: "Reconstruct", formats: Sequence[str]) -> "ClipOptions":
     """What the command line's options mean for a video.
 
-    Raises BadUsage for numbers that make no sense, and where no format is one of videos.
+    Raises BadUsage where no format is one of videos.
     """
     from pymafsam.clips import ClipOptions
     from pymafsam.clips.flow import FILMS
     from pymafsam.clips.following import Wanted
     from pymafsam.export.sequence import SEQUENCE_EXPORTERS
 
-    if options.every < 1 or options.min_track < 1 or options.mask_every < 0:
-        raise BadUsage("--every and --min-track are at least 1, --mask-every at least 0.")
     known = {*FILMS, *SEQUENCE_EXPORTERS.names()}
     chosen = tuple(name for name in formats if name in known)
     if not chosen and not options.frames:

@@ -91,16 +91,18 @@ def gap_fillers(
     """
     settings = settings or Settings()
     longest = sorted(frames, key=lambda number: (-len(frames[number]), number))
+    taken = dict(frames)  # with the frames of those who fill a gap: two cannot fill the same
     owners: dict[int, int] = {}
     for k, number in enumerate(longest):
         alike = {
             other: _alongside(frames[number], boxes[number], frames[other], boxes[other])
             for other in longest[:k]
-            if other not in owners
+            if other not in owners and not np.isin(frames[number], taken[other]).any()
         }
         best = max(alike, key=lambda other: alike[other], default=None)
         if best is not None and alike[best] > settings.fills:
             owners[number] = best
+            taken[best] = np.union1d(taken[best], frames[number])
     return owners
 
 
@@ -110,8 +112,8 @@ def _alongside(
     many: Int[np.ndarray, "_"],
     others: Float[np.ndarray, "_ 4"],
 ) -> float:
-    """Mean overlap of a track's boxes with another's in between; 0 where both were seen at once."""
-    if few[0] < many[0] or few[-1] > many[-1] or np.isin(few, many).any():
+    """Mean overlap of a track's boxes with another's in between; 0 where it lies in no gap."""
+    if few[0] < many[0] or few[-1] > many[-1]:
         return 0.0
     between = np.stack([np.interp(few, many, column) for column in others.T], axis=1)
     return float(np.mean([overlap(one, other) for one, other in zip(theirs, between, strict=True)]))
