@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from pymafsam.cli.main import VERBS
+
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -65,6 +67,15 @@ def test_the_python_example_runs(beside_examples):
     assert result.returncode == 0, result.stderr
     assert ", 3)" in result.stdout
     assert (beside_examples / "out" / "tennis.glb").is_file()
+
+
+@pytest.mark.parametrize(
+    "verb", ["train", *(name for name in VERBS if re.search("3dpw|h36m|3dhp|lsp-parts", name))]
+)
+def test_what_the_original_does_and_this_does_too_is_told(verb):
+    said = (ROOT / "docs" / "coming-from-pymaf.md").read_text(encoding="utf-8")
+    commands = said.partition("## Commands")[2].partition("## ")[0]
+    assert f"pymafsam {verb} " in commands or f"`{verb.split()[-1]}`" in commands
 
 
 def test_links_lead_somewhere():
