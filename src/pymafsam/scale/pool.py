@@ -7,6 +7,7 @@ a library). Here every worker has a pipe of its own, so that it is known what it
 import contextlib
 import multiprocessing
 import os
+import pickle
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -207,7 +208,7 @@ def _serve(pipe: Connection, make: Callable[[], Work]) -> None:
         while True:
             content = pipe.recv_bytes()
             try:
-                answer = ForkingPickler.dumps(("done", work(ForkingPickler.loads(content))))
+                answer = ForkingPickler.dumps(("done", work(pickle.loads(content))))
             except Exception as error:
                 answer = _failure(error)
             pipe.send_bytes(answer)
@@ -217,7 +218,7 @@ def _failure(error: Exception) -> bytes | memoryview:
     """The message that the work has failed; of errors that cannot be copied their text."""
     try:
         message = ForkingPickler.dumps(("failed", error))
-        ForkingPickler.loads(message)
+        pickle.loads(message)
     except Exception:
         told = RuntimeError(f"{type(error).__name__}: {error}")
         return ForkingPickler.dumps(("failed", told))
