@@ -4,8 +4,8 @@
     python tools/annotated_people.py coco/train train.npz annotated.npz
 
 DATA is a COCO-format folder or one in LSP's form, CACHE what tools/cache_people.py made of it.
-Columns: what both networks said (coco, blaze, world, presence), box, size, and the annotated
-places of the fit's landmarks (seen, weight: 0 where there is none).
+Columns: what both networks said (coco, blaze, channels, world, presence), box, size, and the
+annotated places of the fit's landmarks (seen, weight: 0 where there is none).
 """
 
 import argparse
@@ -69,6 +69,7 @@ def main() -> None:
             path,
             coco=table["answer_coco17"],
             blaze=table["answer_blazepose33"],
+            channels=table["channels"],
             seen=np.stack([seen for seen, _ in annotated]),
             weight=np.stack([weight for _, weight in annotated]),
             **columns,

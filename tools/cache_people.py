@@ -7,7 +7,8 @@ DATA is a COCO-format folder (images/, person_keypoints.json; everybody with a l
 the file's order) or a folder in LSP's form (images/, joints.npz; the box is 1.2 times the box of
 the joints inside the picture). Rows of the npz: image (file name), id (annotation or row), size
 (width, height), box, keypoints (33 x 3), answer_LAYOUT (each network's own points), world (33 x 3),
-presence, keypoint_score, mask (COCO run lengths of the person's own mask), seconds.
+presence, keypoint_score, mask (COCO run lengths of the person's own mask), channels (of the
+keypoint network's inner maps, in the picture and its mirror image), seconds.
 """
 
 import argparse
@@ -21,6 +22,8 @@ import numpy as np
 from pymafsam import people
 from pymafsam.files import frames, rle
 from pymafsam.files.atomic import writing
+from pymafsam.people.detector import with_features
+from pymafsam.people.features import all_channels
 from pymafsam.records import Person
 
 Row = tuple[str, int, np.ndarray]  # picture, id, box
@@ -58,7 +61,7 @@ def lsp_rows(data: Path, split: str | None) -> list[Row]:
 
 def described(data: Path, rows: list[Row], detector: str) -> Iterator[tuple[Row, Person, tuple]]:
     """Every row's person; rows of one picture read it once."""
-    network = people.load(detector)
+    network = with_features(people.load(detector), all_channels)
     last, pixels = "", None
     for row in rows:
         if row[0] != last:
@@ -95,6 +98,8 @@ def main() -> None:
             "keypoint_score": person.keypoint_score,
             "mask": rle.encode(person.mask)["counts"] if person.mask is not None else "",
         }
+        if person.features is not None:
+            values["channels"] = person.features
         for name, value in values.items():
             columns.setdefault(name, []).append(value)
     seconds = time.perf_counter() - start

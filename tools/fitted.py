@@ -11,6 +11,7 @@ from pymafsam.files import rle
 from pymafsam.fitting import KeypointFit
 from pymafsam.fitting.chain import State
 from pymafsam.geometry import camera
+from pymafsam.people.features import Features
 from pymafsam.records import Camera, Inside, Mask, Person
 
 
@@ -31,6 +32,7 @@ def read(cache: Path) -> list[tuple[int, tuple[int, int], Person]]:
     with np.load(cache, allow_pickle=False) as content:
         table = dict(content)
     answers = [name.removeprefix("answer_") for name in table if name.startswith("answer_")]
+    features = Features.load() if "channels" in table else None
     rows = []
     for index, identity in enumerate(table["id"].tolist()):
         width, height = (int(value) for value in table["size"][index])
@@ -40,6 +42,7 @@ def read(cache: Path) -> list[tuple[int, tuple[int, int], Person]]:
             score=1.0,
             keypoints=table["keypoints"][index],
             answers={name: table[f"answer_{name}"][index] for name in answers},
+            features=None if features is None else features(table["channels"][index]),
             world=table["world"][index],
             presence=float(table["presence"][index]),
             keypoint_score=float(table["keypoint_score"][index]),

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from pymafsam import body, people
 from pymafsam.data.synthetic import Stage, answers
+from pymafsam.people.detector import with_features
+from pymafsam.people.features import all_channels
 
 
 def main() -> None:
@@ -35,7 +37,7 @@ def main() -> None:
         mocap=options.mocap,
         fits=options.fits,
     )
-    detector = people.load(options.detector)
+    detector = with_features(people.load(options.detector), all_channels)
     numbers = range(options.first, options.first + options.shards)
     start = time.perf_counter()
     written = answers.write(

@@ -4,8 +4,8 @@
 
 ANSWERS holds rendered people with what the keypoint networks said of them
 (tools/keypoint_answers.py), and are recombined (tools/recombined.py); photographs are what
-tools/annotated_people.py wrote.
-Every 25th shard is held out; its errors are printed.
+tools/annotated_people.py wrote. Beside --out lies features.safetensors, which belongs to it.
+Every 25th shard is held out; its errors are printed, with and without features.
 """
 
 import argparse
@@ -19,16 +19,18 @@ import torch
 
 from pymafsam import body
 from pymafsam.body import BodyModel
+from pymafsam.evaluation import metrics
 from pymafsam.fitting.cameras import Cameras
 from pymafsam.fitting.chain import Skeleton, State, forward_kinematics, skinned_points
 from pymafsam.fitting.evidence import landmark_points, link_matrix, ray_frames
 from pymafsam.fitting.lifter import FREE, Inputs, box_sides, directions
 from pymafsam.fitting.priors import PosePrior
 from pymafsam.geometry import mirror, rotation
-from pymafsam.training import lifting
+from pymafsam.training import lifter_files, lifting
 from recombined import Answers, cameras_of, recombined
 
 HELD_OUT = 25  # of so many shards one is not trained on
+CHANNELS = "said_features"
 
 
 def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
@@ -40,8 +42,12 @@ def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
 
 
-def rendered(model: BodyModel, table: dict[str, np.ndarray], *, mirrored: bool) -> lifting.Rendered:
-    """Inputs and exact answers of rendered people, with their mirror images if wanted."""
+def rendered(
+    model: BodyModel,
+    table: dict[str, np.ndarray],
+    whitening: lifter_files.Whitening | None = None,
+) -> lifting.Rendered:
+    """Inputs and exact answers of rendered people, then of their mirror images."""
     cameras, boxes = cameras_of(table), table["box"].astype(np.float64)
     inputs = Inputs.of(
         boxes=boxes,
@@ -54,11 +60,9 @@ def rendered(model: BodyModel, table: dict[str, np.ndarray], *, mirrored: bool) 
     turns = table["rotations"].astype(np.float64)
     turns[:, 0] = ray_frames(boxes, cameras) @ turns[:, 0]
     betas = table["betas"].astype(np.float64)
-    rows, poses = inputs.rows(), turns
-    if mirrored:
-        rows = np.concatenate([rows, inputs.mirrored().rows()])
-        poses = np.concatenate([turns, mirror.rotations(turns)])
-        betas = np.concatenate([betas, betas])
+    rows = np.concatenate([inputs.rows(), inputs.mirrored().rows()])
+    poses = np.concatenate([turns, mirror.rotations(turns)])
+    betas = np.concatenate([betas, betas])
     bones, places = _shapes(model, poses, betas)
     as_tensor = lambda a: torch.from_numpy(np.ascontiguousarray(a, np.float32))  # noqa: E731
     return lifting.Rendered(
@@ -67,6 +71,9 @@ def rendered(model: BodyModel, table: dict[str, np.ndarray], *, mirrored: bool) 
         betas=as_tensor(betas),
         bones=as_tensor(bones),
         joints=as_tensor(places),
+        channels=None
+        if whitening is None
+        else torch.cat([whitening(table[CHANNELS][:, way]) for way in (0, 1)]),
     )
 
 
@@ -87,13 +94,15 @@ def _shapes(model: BodyModel, turns: np.ndarray, betas: np.ndarray, step: int = 
 
 def joined(several: Sequence[lifting.Rendered]) -> lifting.Rendered:
     """All of them as one."""
-    names = [one.name for one in fields(lifting.Rendered)]
+    names = [one.name for one in fields(lifting.Rendered) if one.name != "channels"]
     return lifting.Rendered(
         **{name: torch.cat([getattr(one, name) for one in several]) for name in names}
     )
 
 
-def annotated(paths: Sequence[Path]) -> lifting.Annotated:
+def annotated(
+    paths: Sequence[Path], whitening: lifter_files.Whitening | None = None
+) -> lifting.Annotated:
     """People of photographs with their annotated landmarks, before the default camera."""
     table = read(paths)
     size = table["size"].astype(np.float64)
@@ -118,6 +127,7 @@ def annotated(paths: Sequence[Path]) -> lifting.Annotated:
         weight=as_tensor(weight),
         side=as_tensor(angular),
         upright=as_tensor(upright(table["seen"], weight)),
+        channels=None if whitening is None else whitening(table["channels"][:, 0]),
     )
 
 
@@ -132,22 +142,39 @@ def upright(seen: np.ndarray, weight: np.ndarray, most: float = 12.0) -> np.ndar
     return known.astype(np.float64)
 
 
-def errors(network: lifting.LifterNetwork, truth: lifting.Rendered, chain: lifting.Chain) -> str:
+def errors(
+    network: lifting.LifterNetwork, truth: lifting.Rendered, chain: lifting.Chain, *, seen: bool
+) -> str:
     """What the network is off by on rendered people it has not seen."""
     network.eval()
+    known = None
+    if seen and truth.channels is not None:
+        channels = truth.channels.float()
+        known = lifting.Seen(channels=channels, points=torch.ones(channels.shape[:2]))
     with torch.no_grad():
-        lift = network(truth.inputs)
+        lift = network(truth.inputs, known)
         joints, _ = chain(lift.turns, lift.betas)
     gap = (joints - truth.joints).norm(dim=-1) * 1000
+    aligned = metrics.pa_mpjpe(joints.double().numpy(), truth.joints.double().numpy()) * 1000
     turn = torch.rad2deg(lifting.to_axis_angle(lift.turns.mT @ truth.turns).norm(dim=-1))
-    bones = (lift.bones - truth.bones).norm(dim=-1) * 1000
-    inside = (lift.bones - truth.bones).abs() < torch.exp(lift.bone_log)
     return (
-        f"MPJPE {gap.mean():.1f} (median {gap.mean(1).median():.1f}) mm, root "
-        f"{turn[:, 0].mean():.1f} degrees, joints {turn[:, 1:].mean():.1f}, bones "
-        f"{bones.mean():.1f} mm, betas {(lift.betas - truth.betas)[:, 0].abs().mean():.2f}, "
-        f"inside a deviation {inside.float().mean():.2f}"
+        f"MPJPE {gap.mean():.1f} (median {gap.mean(1).median():.1f}), PA {aligned.mean():.1f} mm, "
+        f"root {turn[:, 0].mean():.1f} degrees, joints {turn[:, 1:].mean():.1f}"
     )
+
+
+def whitening_of(
+    table: dict[str, np.ndarray], photographs: Sequence[Path], kept: int
+) -> lifter_files.Whitening | None:
+    """The channels' principal components, of rendered and of photographed people."""
+    if CHANNELS not in table:
+        return None
+    examples = [
+        table[CHANNELS][::7, 0],
+        *(read([path])["channels"][::2, 0] for path in photographs),
+    ]
+    flat = [some.reshape(-1, some.shape[-1]).astype(np.float32) for some in examples]
+    return lifter_files.Whitening.of(np.concatenate(flat), kept)
 
 
 def main() -> None:
@@ -157,42 +184,53 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=lifting.LifterRecipe().steps)
     parser.add_argument("--copies", type=int, default=10, help="times people are recombined")
+    parser.add_argument("--features", type=int, default=24, help="numbers at each keypoint")
+    parser.add_argument("--kept", type=int, default=128, help="of the inner maps' channels")
     parser.add_argument("--width", type=int, default=448)
     parser.add_argument("--annotated", type=float, default=lifting.LifterRecipe().annotated)
     options = parser.parse_args()
     torch.set_num_threads(1)
     model = body.load("anny24")
     shards = sorted(options.answers.glob("answers-*.npz"))
-    held = rendered(model, read(shards[::HELD_OUT]), mirrored=False)
     table = read([s for k, s in enumerate(shards) if k % HELD_OUT])
-    known = rendered(model, table, mirrored=True)
+    whitening = whitening_of(table, options.photographs, options.kept)
+    held = rendered(model, read(shards[::HELD_OUT]), whitening)
+    known = rendered(model, table, whitening)
+    table.pop(CHANNELS, None)
+    others = None
     if options.copies:
         answers, generator = Answers.of(model, table), np.random.default_rng(0)
         copies = [recombined(model, answers, generator) for _ in range(options.copies)]
-        known = joined([known, *(rendered(model, copy, mirrored=True) for copy in copies)])
-    photographs = annotated(options.photographs) if options.photographs else None
-    free = np.array(FREE)
+        others = joined([rendered(model, copy) for copy in copies])
+    photographs = annotated(options.photographs, whitening) if options.photographs else None
     prior = rotation.from_axis_angle(PosePrior.of(Skeleton.of(model, _fixed())).mean)
     mean = np.concatenate([np.diag([1.0, -1.0, -1.0])[None], prior])
     torch.manual_seed(0)
     network = lifting.LifterNetwork(
-        mean, model.shape_dirs.shape[2], known.bones.shape[1], width=options.width
+        mean,
+        model.shape_dirs.shape[2],
+        known.bones.shape[1],
+        width=options.width,
+        channels=0 if whitening is None else options.kept,
+        features=options.features,
     )
-    chain = lifting.Chain(model, free)
+    chain = lifting.Chain(model, np.array(FREE))
     start = time.perf_counter()
 
     def report(step: int, loss: float, average: lifting.LifterNetwork) -> None:
         seconds = time.perf_counter() - start
-        print(f"{step} {seconds:.0f} s loss {loss:.3f} {errors(average, held, chain)}", flush=True)
-        lifting.save(average, model, options.out)
+        print(f"{step} {seconds:.0f} s loss {loss:.3f} {errors(average, held, chain, seen=True)}")
+        print(f"     without features {errors(average, held, chain, seen=False)}", flush=True)
+        lifter_files.save(average, model, options.out, whitening)
 
-    print(f"{len(known.inputs)} trained on, {len(held.inputs)} held out")
+    count = 0 if others is None else len(others.inputs)
+    print(f"{len(known.inputs)} trained on, {count} recombined, {len(held.inputs)} held out")
     if photographs is not None:
         count = int(photographs.upright.sum())
-        print(f"{len(photographs.inputs)} photographed people, {count} upright")
+        print(f"{len(photographs.inputs)} photographed people, {count} upright", flush=True)
     recipe = lifting.LifterRecipe(steps=options.steps, annotated=options.annotated)
-    final = lifting.train(network, chain, known, photographs, recipe, report)
-    lifting.save(final, model, options.out)
+    final = lifting.train(network, chain, known, others, photographs, recipe, report)
+    lifter_files.save(final, model, options.out, whitening)
 
 
 def _fixed() -> list[int]:

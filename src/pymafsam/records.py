@@ -40,6 +40,8 @@ class Person:
     ``world`` holds the same points in metres around the hips, camera axes; ``layout`` names
     their order (a key of ``joints.LAYOUTS``). ``answers`` is what each keypoint network said before
     the keypoints were merged from it, confidences as they came, under its own layout's name.
+    ``features`` say more of COCO's 17 points than where they are (``people.features``): as they are
+    in the picture, and, where that was looked at, in its mirror image (its own left and right).
     ``score`` is how sure the detector is of the person, ``keypoint_score`` how far all keypoints
     together can be trusted (0..1; ranks people); ``mask`` is the detector's own, whole picture.
     """
@@ -51,6 +53,7 @@ class Person:
     world: Float[np.ndarray, "keypoints 3"] | None = None
     layout: str = "blazepose33"
     answers: Mapping[str, Float[np.ndarray, "_ 3"]] = field(default_factory=dict)
+    features: Float[np.ndarray, "ways 17 features"] | None = None
     presence: float | None = None  # keypoint network: is there a whole person in the crop
     keypoint_score: float | None = None
     mask: Inside | None = None

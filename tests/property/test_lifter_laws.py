@@ -14,6 +14,7 @@ from pymafsam.fitting.chain import Points, Skeleton, State, forward_kinematics, 
 from pymafsam.fitting.evidence import LINKS, landmark_points, link_matrix
 from pymafsam.fitting.lifter import FREE, Inputs, Lifter, gather, mirrored_links
 from pymafsam.geometry import camera, joints, mirror, rotation
+from pymafsam.people.features import Features
 from pymafsam.records import Person
 
 MODEL = body.load("anny24")
@@ -28,6 +29,7 @@ def lifter() -> Lifter:
 
 
 LIFTER = lifter()
+FEATURES = LIFTER.weights["join.weight"].shape[1] // 17
 FIT = KeypointFit(MODEL, lifter=LIFTER)
 
 
@@ -60,6 +62,7 @@ def somebody(seed: int) -> Person:
         score=1.0,
         keypoints=blaze,
         answers={"coco17": coco, "blazepose33": blaze},
+        features=generator.normal(size=(2, 17, FEATURES)).astype(np.float16),
         world=metres - metres[23:25].mean(0) + generator.normal(size=metres.shape) * 0.03,
         presence=0.9,
     )
@@ -76,12 +79,14 @@ def mirrored(person: Person) -> Person:
 
     assert person.keypoints is not None
     assert person.world is not None
+    assert person.features is not None
     x0, y0, x1, y1 = person.box
     return replace(
         person,
         box=np.array([width - x1, y0, width - x0, y1]),
         keypoints=flip(person.keypoints, "blazepose33"),
         answers={layout: flip(points, layout) for layout, points in person.answers.items()},
+        features=person.features[::-1],
         world=mirror.points(person.world, "blazepose33"),
     )
 
@@ -107,6 +112,9 @@ def test_inputs_of_the_mirrored_person_are_the_mirrored_inputs(seed):
     two = gather([mirrored(person)], cameras())
     assert np.allclose(one.rows(), two.rows(), atol=1e-5)
     assert np.allclose(one.mirrored().rows(), gather([person], cameras()).rows())
+    assert one.features is not None
+    assert two.features is not None
+    assert (one.features == two.features).all()
 
 
 @given(SEEDS)
@@ -127,6 +135,17 @@ def test_nobody_is_lifted_otherwise_in_company(seed):
     alone, together = LIFTER(people[:1], cameras()), LIFTER(people, cameras(3))
     assert (alone.turns[0] == together.turns[0]).all()
     assert (alone.bone_sigma[0] == together.bone_sigma[0]).all()
+
+
+def test_who_has_no_features_is_lifted_without_and_changes_nobody():
+    known, plain = somebody(1), replace(somebody(2), features=None)
+    once = replace(somebody(3), features=somebody(3).features[:1])  # no mirror image looked at
+    together = LIFTER([known, plain, once], cameras(3))
+    for row, person in enumerate([known, plain, once]):
+        assert (LIFTER([person], cameras()).turns[0] == together.turns[row]).all()
+    assert np.isfinite(together.turns).all()
+    assert not np.allclose(together.turns[1], LIFTER([somebody(2)], cameras()).turns[0], atol=1e-4)
+    assert not np.allclose(together.turns[2], LIFTER([somebody(3)], cameras()).turns[0], atol=1e-4)
 
 
 def test_people_who_cannot_be_lifted_change_nothing_for_those_who_can():
@@ -171,18 +190,29 @@ class TestTraining:
 
     def test_numpy_gives_what_torch_gives(self):
         torch = pytest.importorskip("torch")
-        from pymafsam.training import lifting
+        from pymafsam.training import lifter_files, lifting
 
         torch.manual_seed(0)
         mean = rotation.from_axis_angle(np.random.default_rng(0).normal(size=(len(FREE), 3)))
-        network = lifting.LifterNetwork(mean, 10, len(LINKS), width=32)
+        network = lifting.LifterNetwork(mean, 10, len(LINKS), width=32, channels=40, features=6)
         for value in network.parameters():
             torch.nn.init.normal_(value, std=0.1)
-        rows = gather([somebody(k) for k in range(4)], cameras(4)).rows()
-        network.train()(torch.from_numpy(rows))  # so that the means of the inputs are not zero
+        inputs = gather([somebody(k) for k in range(4)], cameras(4))
+        rows = torch.from_numpy(inputs.rows())
+        network.train()(rows)  # so that the means of the inputs are not zero
+        generator = np.random.default_rng(0)
+        sampled = generator.normal(3, 2, size=(4, 17, 60)).astype(np.float32)
+        whitening = lifter_files.Whitening.of(sampled.reshape(-1, 60), 40)
+        known = torch.ones(4, 17)
+        known[3] = 0
         with torch.no_grad():
-            told = network.eval()(torch.from_numpy(rows))
-        ours = Lifter(lifting.to_arrays(network, MODEL)).read(rows)
+            seen = lifting.Seen(channels=whitening(sampled).float(), points=known)
+            told = network.eval()(rows, seen)
+        arrays = whitening.features(network)
+        features = Features(arrays["weight"].astype(np.float32), arrays["bias"])(sampled)
+        features[3] = np.nan
+        inputs = replace(inputs, features=np.repeat(features[:, None], 2, axis=1))
+        ours = Lifter(lifter_files.to_arrays(network, MODEL)).read(inputs)
         assert np.allclose(ours.turns, told.turns, atol=0.02)  # weights are kept in 16 bits
         assert np.allclose(ours.bones, told.bones, atol=0.02)
         assert np.allclose(np.log(ours.bone_sigma), told.bone_log, atol=0.05)
@@ -231,6 +261,6 @@ class TestTraining:
         network = lifting.LifterNetwork(np.eye(3)[None].repeat(free, 0), 10, len(LINKS), width=32)
         before = float(lifting.rendered_loss(network.eval()(rows), truth, chain).detach())
         recipe = lifting.LifterRecipe(steps=60, warm_up=5, batch=8, average=0.8)
-        better = lifting.train(network, chain, truth, None, recipe, lambda *_: None)
+        better = lifting.train(network, chain, truth, None, None, recipe, lambda *_: None)
         after = lifting.rendered_loss(better.eval()(rows), truth, chain).detach()
         assert float(after) < before - 0.5

@@ -49,13 +49,15 @@ class Inputs:
     """What the lifter reads, before it is laid into one row; all in the ray's frame.
 
     Places are box sides (root of its area) from its middle, y down; third column the confidence.
-    ``metres`` are around the hips' middle.
+    ``metres`` are around the hips' middle. ``features`` are those of people and of their mirror
+    images (``records.Person``), NaN where there are none.
     """
 
     coco: Float[np.ndarray, "people 17 3"]
     landmarks: Float[np.ndarray, "people 33 3"]
     metres: Float[np.ndarray, "people 33 3"]
     view: Float[np.ndarray, "people 9"]
+    features: Float[np.ndarray, "people 2 17 features"] | None = None
 
     @staticmethod
     def of(
@@ -91,6 +93,7 @@ class Inputs:
             landmarks=_mirrored(self.landmarks, "blazepose33"),
             metres=_mirrored(self.metres, "blazepose33"),
             view=view,
+            features=None if self.features is None else self.features[:, ::-1],
         )
 
 
@@ -115,7 +118,7 @@ def mirrored_links() -> tuple[Int[np.ndarray, "links"], Float[np.ndarray, "links
 def gather(people: Sequence[Person], cameras: Cameras) -> Inputs:
     """What was said of these people, each before their camera; all must be ``described``."""
     presence = [1.0 if person.presence is None else person.presence for person in people]
-    return Inputs.of(
+    inputs = Inputs.of(
         boxes=np.stack([person.box for person in people]).astype(np.float64),
         coco=np.stack([person.answers["coco17"] for person in people]),
         landmarks=np.stack([person.answers["blazepose33"] for person in people]),
@@ -123,6 +126,19 @@ def gather(people: Sequence[Person], cameras: Cameras) -> Inputs:
         presence=np.array(presence),
         cameras=cameras,
     )
+    return replace(inputs, features=_features(people))
+
+
+def _features(people: Sequence[Person]) -> Float[np.ndarray, "people 2 17 features"] | None:
+    """Everybody's features, NaN where there are none; None where nobody has any."""
+    known = [person.features for person in people if person.features is not None]
+    if not known:
+        return None
+    out = np.full((len(people), 2, *known[0].shape[1:]), np.nan, np.float32)
+    for row, person in zip(out, people, strict=True):
+        if person.features is not None:
+            row[: len(person.features)] = person.features
+    return out
 
 
 def described(person: Person) -> bool:
@@ -309,18 +325,20 @@ class Lifter:
         inputs = gather(people, cameras)
         # Who is mirrored has the mirrored pose. The network has learned that only nearly; the mean
         # with the mirror image's answer makes it true.
-        answer = self.read(inputs.rows()).mean(self.read(inputs.mirrored().rows()).mirrored())
+        answer = self.read(inputs).mean(self.read(inputs.mirrored()).mirrored())
         return answer.in_camera(frames)
 
-    def read(self, rows: Float[np.ndarray, "people inputs"]) -> Lifted:
+    def read(self, inputs: Inputs) -> Lifted:
         """The network itself; everything, the root too, in the ray's frame.
 
         People are taken one by one (stacked, not flattened): a product of another size may round
         otherwise, and nobody's body shall depend on the company.
         """
-        own = self.weights
+        own, rows = self.weights, inputs.rows()
         x = (rows - own["norm.running_mean"]) / np.sqrt(own["norm.running_var"] + EPSILON)
         x = self._linear("enter", x[:, None].astype(np.float32))
+        if inputs.features is not None and "join.weight" in own:
+            x = x + self._joined(inputs.features[:, 0])
         for k in range(self.blocks):
             inner = self._linear(f"blocks.{k}.first", self._normalised(f"blocks.{k}.norm", x))
             x = x + self._linear(f"blocks.{k}.second", inner / (1 + np.exp(-inner)))
@@ -336,6 +354,13 @@ class Lifter:
             bones=bones.reshape(-1, links, 3),
             bone_sigma=_sigma(bone, START_LOG[2]).reshape(-1, links, 3),
         )
+
+    def _joined(self, features: Float[np.ndarray, "people 17 features"]) -> np.ndarray:
+        """What features add; nothing where there are none."""
+        known = np.isfinite(features[:, :1, :1])
+        x = np.where(known, features, 0).astype(np.float32)
+        x = (x / (1 + np.exp(np.minimum(-x, 80)))).reshape(len(x), 1, -1)
+        return self._linear("join", x) * known
 
     def _linear(self, name: str, x: Float[np.ndarray, "people 1 inner"]) -> np.ndarray:
         return x @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]

@@ -63,6 +63,7 @@ def exchanged(person: Person, part: str) -> Person:
         keypoints=person.keypoints[order],
         world=world,
         answers={name: points[_order(name, part)] for name, points in person.answers.items()},
+        features=None,  # of a network that took the sides for each other
     )
 
 

@@ -17,6 +17,7 @@ from pymafsam.ahead import abreast
 from pymafsam.geometry.affine import Window, around_box
 from pymafsam.geometry.joints import COCO17
 from pymafsam.people import movenet
+from pymafsam.people.features import Projection
 from pymafsam.people.fusion import Compared, merged
 from pymafsam.people.glances import glanced
 from pymafsam.people.landmarks import POINTS, Run
@@ -57,12 +58,12 @@ Coco = Float[np.ndarray, "17 3"]
 class Places:
     """MoveNet's points (picture pixels, confidence) and how well they fit the box, 0..1.
 
-    ``angle`` is that of the window in which they were seen.
+    ``seen`` is all that was read in the window they were read in.
     """
 
     points: Coco
     fits: float
-    angle: float
+    seen: movenet.Seen
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,12 @@ class Describer:
 
     movenet: Callable[[Pixels], movenet.Heads]
     blazepose: Run
+    features: Projection | None = None
     thorough: bool = True
     mirrored: bool = True
 
     def describe(self, pixels: Pixels, people: Sequence[Person]) -> list[Person]:
-        """The same people with keypoints, answers, world, presence, keypoint_score and mask.
+        """The same people with keypoints, answers, features, world, presence, keypoint_score, mask.
 
         A keypoint's confidence is how likely it is right, 0..1. ``keypoint_score`` is the mean of
         COCO's 17, those outside the box counting nothing: it falls when somebody else was
@@ -92,9 +94,12 @@ class Describer:
 
         Takes less than half the time. Without a mask; see ``glances`` for the rest.
         """
-        return side_by_side(
-            lambda person: glanced(person, self._places(pixels, person.box).points), people
-        )
+
+        def one(person: Person) -> Person:
+            places = self._places(pixels, person.box)
+            return replace(glanced(person, places.points), features=self._features(places))
+
+        return side_by_side(one, people)
 
     def _one(self, pixels: Pixels, person: Person) -> Person:
         places = self._places(pixels, person.box)
@@ -102,7 +107,13 @@ class Describer:
         landmarks = np.column_stack([look.points, look.strength])[:POINTS]
         keypoints = merged(places.points, landmarks, person.box)
         answers = {"coco17": places.points, "blazepose33": landmarks}
+        person = replace(person, features=self._features(places))
         return described(person, look, keypoints, answers, pixels)
+
+    def _features(self, places: Places) -> Float[np.ndarray, "ways 17 features"] | None:
+        if self.features is None:
+            return None
+        return self.features(places.seen.at(places.points[:, :2]))
 
     def _places(self, pixels: Pixels, box: Float[np.ndarray, "4"]) -> Places:
         """MoveNet's look at the box; where no clear figure stands there, also turned."""
@@ -119,10 +130,10 @@ class Describer:
         return best if best.fits > places.fits + CLEARER else places
 
     def _read(self, pixels: Pixels, window: Window, box: Float[np.ndarray, "4"]) -> Places:
-        readings = movenet.read(self.movenet, pixels, window, mirror=self.mirrored)
+        seen = movenet.read(self.movenet, pixels, window, mirror=self.mirrored)
         found = [
-            Places(points, agreement(points[:, :2], points[:, 2], box), window.angle)
-            for points in readings
+            Places(points, agreement(points[:, :2], points[:, 2], box), seen)
+            for points in seen.readings
         ]
         mean, *ways = found
         if not ways or Compared.of(ways[0].points, ways[1].points, box).alike >= DIVIDED:
@@ -131,7 +142,7 @@ class Describer:
 
     def _look(self, pixels: Pixels, box: Float[np.ndarray, "4"], places: Places) -> Look:
         """BlazePose's look at the person; a second one where the first was at somebody else."""
-        around = replace(around_box(box, BOX_MARGIN), angle=places.angle)
+        around = replace(around_box(box, BOX_MARGIN), angle=places.seen.window.angle)
         own = own_window(places.points, box) if places.fits >= SURE else None
         look = look_at(self.blazepose, pixels, own or around, box, mirror=self.mirrored)
         if not self.thorough or own is None or alike(look, places, box) >= SOMEBODY_ELSE:

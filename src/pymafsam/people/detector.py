@@ -13,6 +13,7 @@ from pymafsam.errors import MissingAsset
 from pymafsam.geometry.boxes import nms
 from pymafsam.people import landmarks
 from pymafsam.people.describe import Describer
+from pymafsam.people.features import Features, Projection
 from pymafsam.people.litert import Network
 from pymafsam.people.movenet import MoveNet
 from pymafsam.people.solo import SoloDescriber
@@ -164,7 +165,7 @@ def load_fast() -> Detector:
     nanodet = NanoDet(networks.opened("nanodet", threads=1, cut=any_size))
     keypoints = MoveNet(networks.opened("keypoints", threads=1))
     blazepose = landmarks.load("blazepose-full")
-    describer = Describer(keypoints, blazepose, thorough=False, mirrored=False)
+    describer = Describer(keypoints, blazepose, Features.load(), thorough=False, mirrored=False)
     return TwoSteps(nanodet.find, describer)
 
 
@@ -172,6 +173,13 @@ def without_mirror_images(detector: Detector) -> Detector:
     """The same detector with half the work: one look where it takes one with a mirror image."""
     if isinstance(detector, TwoSteps) and isinstance(detector.describer, Describer):
         return replace(detector, describer=replace(detector.describer, mirrored=False))
+    return detector
+
+
+def with_features(detector: Detector, features: Projection | None) -> Detector:
+    """The same detector, other features of the people it describes (none where it has none)."""
+    if isinstance(detector, TwoSteps) and isinstance(detector.describer, Describer):
+        return replace(detector, describer=replace(detector.describer, features=features))
     return detector
 
 
@@ -188,7 +196,8 @@ def load_describer() -> Describes:
         log.warning("The larger landmark network cannot be had (npm); going on with %s.", name)
     network = landmarks.load(name)
     try:
-        return Describer(MoveNet(networks.opened("keypoints", threads=1)), network)
+        keypoints = MoveNet(networks.opened("keypoints", threads=1))
+        return Describer(keypoints, network, Features.load())
     except MissingAsset:
         log.warning(
             "MoveNet cannot be had (npm); going on with BlazePose alone, whose keypoints are less "

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from pymafsam.geometry.affine import Window, cut
+from pymafsam.geometry.affine import Window, apply, cut, inverse
 from pymafsam.geometry.joints import COCO17, flip_permutation
 from pymafsam.people.litert import both_ways
 from pymafsam.pretrained.networks import Runs
@@ -27,6 +27,8 @@ NEARNESS = 1.8
 GUESSED = 5.0
 REACH = 3.0  # cells around a heatmap's best one that are asked, too, where the keypoint is
 FLIP = flip_permutation("coco17")
+# The inner maps that are handed on, and how many pixels of the window their cells stand for.
+MAPS = {"map32": 32, "map16": 16, "up16": 16, "up8": 8, "up4": 4}
 
 Run = Callable[[Float[np.ndarray, "batch 256 256 3"]], "Heads"]
 
@@ -36,16 +38,18 @@ class Heads:
     """What the network says of one window, cell by cell; vectors are (y, x) in cells.
 
     ``heat`` and ``centre`` lie in 0..1; ``offsets`` lead from a cell to a keypoint in it,
-    ``regressed`` from a person's centre to their keypoints.
+    ``regressed`` from a person's centre to their keypoints. ``maps`` are the network's inner ones,
+    in the order of ``MAPS``; none where they were not asked for.
     """
 
     heat: Float[np.ndarray, "64 64 17"]
     offsets: Float[np.ndarray, "64 64 17 2"]
     regressed: Float[np.ndarray, "64 64 17 2"]
     centre: Float[np.ndarray, "64 64"]
+    maps: tuple[Float[np.ndarray, "_ _ _"], ...] = ()
 
     def unmirrored(self) -> "Heads":
-        """The heads of a mirrored window as if the window had not been mirrored."""
+        """The heads of a mirrored window as if the window had not been mirrored; no maps."""
 
         # Cell i stands for pixel 4 i, so its mirror image is cell 64 - i; cell 0 has none.
         def turned(values: Shaped[np.ndarray, "rows columns ..."]) -> np.ndarray:
@@ -62,7 +66,7 @@ class Heads:
         )
 
     def mean(self, other: "Heads") -> "Heads":
-        """The average of two readings of one window."""
+        """The average of two readings of one window; no maps."""
         return Heads(
             heat=(self.heat + other.heat) / 2,
             offsets=(self.offsets + other.offsets) / 2,
@@ -80,8 +84,8 @@ class MoveNet:
     def __call__(self, seen: Pixels) -> Heads:
         """The heads of one window of 256 x 256 pixels (RGB)."""
         picture = seen[None].astype(np.float32) / 127.5 - 1
-        heat, offsets, regressed, centre = self._session.run(
-            ["heat", "offsets", "regressed", "centre"], {"picture": picture}
+        heat, offsets, regressed, centre, *maps = self._session.run(
+            ["heat", "offsets", "regressed", "centre", *MAPS], {"picture": picture}
         )
         shape = (CELLS, CELLS, POINTS, 2)
         return Heads(
@@ -89,13 +93,54 @@ class MoveNet:
             offsets=offsets[0].reshape(shape),
             regressed=regressed[0].reshape(shape),
             centre=_sigmoid(centre[0, :, :, 0]),
+            maps=tuple(one[0] for one in maps),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What was read in a window: COCO's keypoints in picture pixels with confidences, 0..1.
+
+    ``ways`` are the heads they were read from: the window's, then its mirror image's as they came.
+    """
+
+    readings: Float[np.ndarray, "readings 17 3"]
+    ways: tuple[Heads, ...]
+    window: Window
+
+    def at(self, points: Float[np.ndarray, "17 2"]) -> Float[np.ndarray, "ways 17 channels"]:
+        """The inner maps' numbers at COCO's points (picture pixels), for every way.
+
+        Those of the mirror image are of its own points: row 5 is the left shoulder there.
+        """
+        own = apply(inverse(self.window.to_frame(SIZE)), points)
+        mirrored = np.column_stack([SIZE - own[:, 0], own[:, 1]])[FLIP]
+        places = (own, mirrored)[: len(self.ways)]
+        return np.stack(
+            [_sampled(heads.maps, at) for heads, at in zip(self.ways, places, strict=True)]
+        )
+
+
+def _sampled(
+    maps: tuple[Float[np.ndarray, "_ _ _"], ...], at: Float[np.ndarray, "17 2"]
+) -> Float[np.ndarray, "17 channels"]:
+    """All maps' channels at places of the window (pixels), bilinear; the rim goes on outside."""
+    columns = []
+    for values, cell in zip(maps, MAPS.values(), strict=True):
+        place = np.clip(at / cell, 0, len(values) - 1)
+        first = np.minimum(place.astype(int), len(values) - 2)
+        right, down = (place - first).astype(values.dtype).T[..., None]
+        column, row = first.T
+        above = values[row, column] * (1 - right) + values[row, column + 1] * right
+        below = values[row + 1, column] * (1 - right) + values[row + 1, column + 1] * right
+        columns.append(above * (1 - down) + below * down)
+    return np.concatenate(columns, axis=1)
 
 
 def read(
     network: Callable[[Pixels], Heads], pixels: Pixels, window: Window, *, mirror: bool
-) -> Float[np.ndarray, "readings 17 3"]:
-    """COCO's keypoints in picture pixels with the network's confidence, 0..1.
+) -> Seen:
+    """What the network sees in a window of a picture.
 
     One reading; with ``mirror`` three: of the mean of the window's heads and its mirror image's,
     then of each alone.
@@ -104,10 +149,12 @@ def read(
     if mirror:
         plain, mirrored = both_ways(network, seen)
         back = mirrored.unmirrored()
-        readings = [plain.mean(back), plain, back]
+        readings, ways = [plain.mean(back), plain, back], (plain, mirrored)
     else:
-        readings = [network(seen)]
-    return np.stack([_placed(decode(heads), window) for heads in readings])
+        plain = network(seen)
+        readings, ways = [plain], (plain,)
+    placed = np.stack([_placed(decode(heads), window) for heads in readings])
+    return Seen(readings=placed, ways=ways, window=window)
 
 
 def _placed(points: Float[np.ndarray, "17 3"], window: Window) -> Float[np.ndarray, "17 3"]:

@@ -131,11 +131,11 @@ ASSETS: dict[str, Asset] = {
         Asset(
             name="keypoints",
             does="17 keypoints in the picture, surer than BlazePose's: MoveNet taught further",
-            file="keypoints-3.0.4-2.onnx",
+            file="keypoints-3.0.4-3.onnx",
             licence="Apache-2.0 (MoveNet; what it was taught is ours); package MIT",
             sources={HUMAN_MODELS: _MOVENET},
             made_by="pymafsam.pretrained.conversions:keypoints",
-            digest="5c3e071d1d032b3f52bb2cb6b1437a74a26a9002e3ba2bf184e222da0a1b2e46",
+            digest="1beee70390de988ec5388fccc371b568de9f477f63575411360e2677049638eb",
         ),
         Asset(
             name="movenet",

@@ -1,6 +1,7 @@
 """How networks that come in another format are converted: one function per recipe."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pymafsam.errors import BadInput
@@ -28,6 +29,21 @@ MOVENET = Part(
     },
 )  # fmt: skip
 
+# And its inner maps, from the deepest to the finest: what it has made out of the picture before it
+# tells where points are (``people.features``).
+_INNER = f"{_MODEL}/center_net_mobile_net_v2fpn_feature_extractor/model_1"
+KEYPOINTS = replace(
+    MOVENET,
+    outputs={
+        **MOVENET.outputs,
+        f"{_INNER}/model/block_16_project_BN/FusedBatchNormV3": ("map32", (0, 8, 8, 560)),
+        f"{_INNER}/model/block_12_add/add": ("map16", (0, 16, 16, 168)),
+        f"{_INNER}/re_lu/Relu": ("up16", (0, 16, 16, 32)),
+        f"{_INNER}/re_lu_1/Relu": ("up8", (0, 32, 32, 24)),
+        f"{_INNER}/re_lu_2/Relu": ("up4", (0, 64, 64, 24)),
+    },
+)
+
 
 def nanodet(files: Mapping[str, Path], target: Path) -> None:
     """NanoDet's tfjs files -> ONNX."""
@@ -46,7 +62,7 @@ LEARNED = Path(__file__).with_name("keypoints.safetensors")
 
 def keypoints(files: Mapping[str, Path], target: Path) -> None:
     """MoveNet's tfjs files -> ONNX with what ``tools/train_keypoints.py`` has taught it."""
-    movenet(files, target)
+    to_onnx(files, target, KEYPOINTS)
     add_learned(target, LEARNED)
 
 

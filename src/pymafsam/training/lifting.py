@@ -10,7 +10,6 @@ label, for some do lean).
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -19,10 +18,9 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from pymafsam.body import BodyModel
-from pymafsam.files.atomic import writing
 from pymafsam.fitting.chain import Skeleton
 from pymafsam.fitting.evidence import landmark_points, link_matrix
-from pymafsam.fitting.lifter import INPUTS, LEAST_LOG, MOST_LOG, START_LOG
+from pymafsam.fitting.lifter import COCO, INPUTS, LEAST_LOG, MOST_LOG, START_LOG
 from pymafsam.geometry import rotation
 from pymafsam.network.geometry import from_6d, to_axis_angle
 
@@ -53,7 +51,11 @@ class Block(nn.Module):
 
 
 class LifterNetwork(nn.Module):
-    """Fully connected, residual; starts from the mean pose ``mean`` (free joints, matrices)."""
+    """Fully connected, residual; starts from the mean pose ``mean`` (free joints, matrices).
+
+    ``channels``: of the keypoint network's inner maps at every point (0: they are not read), which
+    are pressed into ``features`` numbers, the same way for every point.
+    """
 
     mean: Tensor
 
@@ -66,12 +68,20 @@ class LifterNetwork(nn.Module):
         width: int = 448,
         blocks: int = 2,
         dropout: float = 0.2,
+        channels: int = 0,
+        features: int = 24,
     ):
         super().__init__()
         self.free, self.betas, self.links = len(mean), betas, links
         self.norm = nn.BatchNorm1d(INPUTS, affine=False)  # inputs in very different units
         self.enter = nn.Linear(INPUTS, width)
         self.blocks = nn.ModuleList([Block(width, dropout) for _ in range(blocks)])
+        if channels:
+            self.embed = nn.Linear(channels, features)
+            self.join = nn.Linear(COCO * features, width)
+            self.dropout = nn.Dropout(dropout)
+            nn.init.normal_(self.join.weight, std=0.01)
+            nn.init.zeros_(self.join.bias)
         self.final = nn.LayerNorm(width)
         self.leave = nn.Linear(width, sum(self.sizes))
         nn.init.zeros_(self.leave.bias)
@@ -84,8 +94,12 @@ class LifterNetwork(nn.Module):
         free, links = self.free, self.links
         return 6 * free, 3 * free, self.betas, self.betas, 3 * links, 3 * links
 
-    def forward(self, inputs: Float[Tensor, "batch inputs"]) -> Lift:
+    def forward(self, inputs: Float[Tensor, "batch inputs"], seen: "Seen | None" = None) -> Lift:
         x = self.enter(self.norm(inputs))
+        if seen is not None:
+            told = nn.functional.silu(self.embed(seen.channels)) * seen.points[..., None]
+            joined = self.join(self.dropout(told.flatten(1)))
+            x = x + joined * seen.points.any(1, keepdim=True)
         for block in self.blocks:
             x = block(x)
         six, turn_log, betas, beta_log, bones, bone_log = self.leave(self.final(x)).split(
@@ -100,6 +114,14 @@ class LifterNetwork(nn.Module):
             bones=bones.reshape(-1, self.links, 3),
             bone_log=clip(bone_log, START_LOG[2]).reshape(-1, self.links, 3),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """The inner maps at COCO's points; of ``points`` that are 0 nothing is known."""
+
+    channels: Float[Tensor, "batch 17 channels"]
+    points: Float[Tensor, "batch 17"]
 
 
 class Chain(nn.Module):
@@ -161,6 +183,7 @@ class Rendered:
     betas: Float[Tensor, "batch betas"]
     bones: Float[Tensor, "batch links 3"]
     joints: Float[Tensor, "batch joints 3"]  # around the pelvis
+    channels: Float[Tensor, "batch 17 channels"] | None = None
 
     def take(self, rows: Shaped[Tensor, "..."]) -> "Rendered":
         """Some of the people."""
@@ -170,6 +193,7 @@ class Rendered:
             betas=self.betas[rows],
             bones=self.bones[rows],
             joints=self.joints[rows],
+            channels=None if self.channels is None else self.channels[rows],
         )
 
 
@@ -187,6 +211,7 @@ class Annotated:
     weight: Float[Tensor, "batch points"]
     side: Float[Tensor, "batch"]
     upright: Float[Tensor, "batch"]
+    channels: Float[Tensor, "batch 17 channels"] | None = None
 
     def take(self, rows: Shaped[Tensor, "..."]) -> "Annotated":
         """Some of the people."""
@@ -196,6 +221,7 @@ class Annotated:
             weight=self.weight[rows],
             side=self.side[rows],
             upright=self.upright[rows],
+            channels=None if self.channels is None else self.channels[rows],
         )
 
 
@@ -265,7 +291,11 @@ def _laplace(error: Float[Tensor, "..."], log: Float[Tensor, "..."]) -> Tensor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LifterRecipe:
-    """How the lifter is trained; ``annotated`` weighs photographs against rendered people."""
+    """How the lifter is trained; ``annotated`` weighs photographs against rendered people.
+
+    Features are learned with noise, without some points, and of ``unseen`` of the people without
+    any, for not every detector gives them.
+    """
 
     steps: int = 6_000
     batch: int = 256
@@ -275,6 +305,10 @@ class LifterRecipe:
     noise: float = 0.02  # added to normalised places, so that exact digits are not learned by heart
     annotated: float = 0.3
     annotated_batch: int = 128
+    recombined_batch: int = 128
+    feature_noise: float = 0.3  # in deviations of each channel
+    points_unseen: float = 0.2
+    unseen: float = 0.3
     average: float = 0.999  # of the exponential moving average that is kept at the end
     seed: int = 0
 
@@ -283,6 +317,7 @@ def train(
     network: LifterNetwork,
     chain: Chain,
     rendered: Rendered,
+    recombined: Rendered | None,
     annotated: Annotated | None,
     recipe: LifterRecipe,
     report: Callable[[int, float, LifterNetwork], None],
@@ -303,14 +338,18 @@ def train(
             group["lr"] = recipe.rate * _rate(step, recipe)
         network.train()
         batch = rendered.take(_rows(len(rendered.inputs), recipe.batch, generator))
-        noise = torch.randn(batch.inputs.shape, generator=generator) * recipe.noise
-        loss = rendered_loss(network(batch.inputs + noise), batch, chain)
+        loss = rendered_loss(_noisy(network, batch, recipe, generator), batch, chain)
+        if recombined is not None:
+            rows = _rows(len(recombined.inputs), recipe.recombined_batch, generator)
+            batch, share = recombined.take(rows), recipe.recombined_batch / recipe.batch
+            lift = _noisy(network, batch, recipe, generator)
+            loss = loss + share * rendered_loss(lift, batch, chain)
         if annotated is not None:
             rows = _rows(len(annotated.inputs), recipe.annotated_batch, generator)
             photographs = annotated.take(rows)
-            loss = loss + recipe.annotated * annotated_loss(
-                network(photographs.inputs), photographs, chain
-            )
+            seen = _partly_seen(photographs.channels, recipe, generator)
+            lift = network(photographs.inputs, seen)
+            loss = loss + recipe.annotated * annotated_loss(lift, photographs, chain)
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -323,6 +362,27 @@ def train(
     return kept
 
 
+def _noisy(
+    network: LifterNetwork, batch: Rendered, recipe: LifterRecipe, generator: torch.Generator
+) -> Lift:
+    """What the network says of people whose inputs are not quite as they were."""
+    noise = torch.randn(batch.inputs.shape, generator=generator) * recipe.noise
+    return network(batch.inputs + noise, _partly_seen(batch.channels, recipe, generator))
+
+
+def _partly_seen(
+    channels: Float[Tensor, "batch 17 channels"] | None,
+    recipe: LifterRecipe,
+    generator: torch.Generator,
+) -> Seen | None:
+    if channels is None:
+        return None
+    noise = torch.randn(channels.shape, generator=generator) * recipe.feature_noise
+    points = torch.rand(channels.shape[:2], generator=generator) >= recipe.points_unseen
+    people = torch.rand(len(channels), 1, generator=generator) >= recipe.unseen
+    return Seen(channels=channels.float() + noise, points=(points & people).float())
+
+
 def _rows(count: int, batch: int, generator: torch.Generator) -> Tensor:
     return torch.randint(count, (batch,), generator=generator)
 
@@ -333,27 +393,3 @@ def _rate(step: int, recipe: LifterRecipe) -> float:
         return step / recipe.warm_up
     done = (step - recipe.warm_up) / max(recipe.steps - recipe.warm_up, 1)
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done))
-
-
-def to_arrays(network: LifterNetwork, model: BodyModel) -> dict[str, np.ndarray]:
-    """The weights as ``fitting.lifter.Lifter`` reads them: float16, with the body they are for."""
-    state = {name: value.numpy() for name, value in network.state_dict().items()}
-    state.pop("norm.num_batches_tracked", None)
-    half = {name: value.astype(np.float16) for name, value in state.items()}
-    keep = {name: state[name] for name in state if name.startswith("norm.")}
-    return (
-        half
-        | keep
-        | {
-            "sizes": np.array([network.betas, network.links]),
-            "joints": np.asarray(model.joints_template, np.float32),
-        }
-    )
-
-
-def save(network: LifterNetwork, model: BodyModel, path: Path) -> None:
-    """Write ``to_arrays`` as safetensors."""
-    from safetensors.numpy import save_file
-
-    with writing(path) as temporary:
-        save_file(to_arrays(network, model), temporary)

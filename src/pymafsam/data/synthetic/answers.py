@@ -66,6 +66,8 @@ def said(person: Person, truth: Truth) -> dict[str, np.ndarray]:
         "said_score": np.array(person.keypoint_score),
     }
     floats = {name: values.astype(np.float32) for name, values in out.items()}
+    if person.features is not None:
+        floats["said_features"] = person.features
     if person.mask is not None:
         floats["said_mask"] = _packed(person.mask, truth)
     return floats
