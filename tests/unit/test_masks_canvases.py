@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pymafsam.errors import BadInput, MissingAsset
+from pymafsam.errors import BadInput
 from pymafsam.files.frames import read_picture
 from pymafsam.masks import canvases, mobilesam
 from pymafsam.masks.sam import SamSegmenter
@@ -20,13 +20,10 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
 @pytest.fixture(scope="module")
-def published():
+def published(request):
     """The encoder as it was published."""
-    try:
-        path = catalogue.locate("mobilesam-encoder")
-    except MissingAsset as error:
-        pytest.skip(f"the network cannot be had: {error}")
-    return Session(path, threads=1)
+    request.getfixturevalue("networks")
+    return Session(catalogue.locate("mobilesam-encoder"), threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -90,10 +87,8 @@ def test_the_mask_of_a_photograph_is_nearly_that_of_a_whole_canvas(
     assert shared > 0.98
 
 
+@pytest.mark.usefixtures("networks")
 def test_another_network_is_refused():
-    try:
-        path = catalogue.locate("mobilesam-decoder")
-    except MissingAsset as error:
-        pytest.skip(f"the network cannot be had: {error}")
+    path = catalogue.locate("mobilesam-decoder")
     with pytest.raises(BadInput, match="is not MobileSAM's encoder"):
         canvases.any_size(path)

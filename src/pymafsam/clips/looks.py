@@ -12,6 +12,7 @@ from jaxtyping import Float, Shaped, UInt8
 from pymafsam.errors import BadInput
 from pymafsam.files import rle
 from pymafsam.files.atomic import writing
+from pymafsam.fitting.lifter import stacked_features
 from pymafsam.records import Flip, Mask, Person, Pose
 from pymafsam.tracking.colours import Colours
 from pymafsam.tracking.tracker import Sighting
@@ -179,7 +180,7 @@ def _columns(sightings: list[Sighting], singles: list[Single]) -> dict[str, np.n
         "presence": np.array([_or_nan(p.presence) for p in people]),
         "keypoint_score": np.array([_or_nan(p.keypoint_score) for p in people]),
         **_answers(people),
-        "features": _features(people),
+        **({} if (features := stacked_features(people)) is None else {"features": features}),
         "colours": np.stack([s.colours.shares for s in sightings]),
         "mask": np.packbits(np.stack(masks), axis=2),
         "mask_size": np.array(shape, np.int64),
@@ -200,14 +201,12 @@ def _answers(people: list[Person]) -> dict[str, np.ndarray]:
     }
 
 
-def _features(people: list[Person]) -> Float[np.ndarray, "people ways points features"]:
-    """Everybody's features; NaN where there are none."""
-    known = [p.features.shape for p in people if p.features is not None]
-    out = np.full((len(people), *np.max(known or [(0, 0, 0)], axis=0)), np.nan, np.float16)
-    for k, person in enumerate(people):
-        if person.features is not None:
-            out[k, : len(person.features)] = person.features
-    return out
+def _features(arrays: dict[str, Shaped[np.ndarray, "..."]], i: int) -> np.ndarray | None:
+    if "features" not in arrays:  # nobody has any
+        return None
+    ways = arrays["features"][i]
+    known = ways[~np.isnan(ways).all(axis=(1, 2))]
+    return known if len(known) else None
 
 
 def _looks(arrays: dict[str, Shaped[np.ndarray, "..."]]) -> list[Look]:
@@ -231,8 +230,6 @@ def _looks(arrays: dict[str, Shaped[np.ndarray, "..."]]) -> list[Look]:
 
 def _sighting(arrays: dict[str, Shaped[np.ndarray, "..."]], i: int) -> Sighting:
     described, metric = arrays["described"][i], arrays["metric"][i]
-    ways = arrays["features"][i]
-    features = ways[~np.isnan(ways).all(axis=(1, 2))]
     person = Person(
         box=arrays["box"][i],
         score=float(arrays["score"][i]),
@@ -244,7 +241,7 @@ def _sighting(arrays: dict[str, Shaped[np.ndarray, "..."]], i: int) -> Sighting:
             for name, rows in arrays.items()
             if name.startswith("answer_") and not np.isnan(rows[i]).all()
         },
-        features=features if len(features) else None,
+        features=_features(arrays, i),
         presence=_or_none(arrays["presence"][i]),
         keypoint_score=_or_none(arrays["keypoint_score"][i]),
     )

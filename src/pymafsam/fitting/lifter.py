@@ -126,15 +126,17 @@ def gather(people: Sequence[Person], cameras: Cameras) -> Inputs:
         presence=np.array(presence),
         cameras=cameras,
     )
-    return replace(inputs, features=_features(people))
+    return replace(inputs, features=stacked_features(people))
 
 
-def _features(people: Sequence[Person]) -> Float[np.ndarray, "people 2 17 features"] | None:
+def stacked_features(
+    people: Sequence[Person],
+) -> Float[np.ndarray, "people 2 17 features"] | None:
     """Everybody's features, NaN where there are none; None where nobody has any."""
     known = [person.features for person in people if person.features is not None]
     if not known:
         return None
-    out = np.full((len(people), 2, *known[0].shape[1:]), np.nan, np.float32)
+    out = np.full((len(people), 2, *known[0].shape[1:]), np.nan, known[0].dtype)
     for row, person in zip(out, people, strict=True):
         if person.features is not None:
             row[: len(person.features)] = person.features

@@ -206,6 +206,8 @@ def _serve(pipe: Connection, make: Callable[[], Work]) -> None:
             return
         pipe.send(("ready", None))
         while True:
+            # What Connection.recv does, in two steps: the content, which is our own process's, may
+            # open files, and their errors are not the pipe's.
             content = pipe.recv_bytes()
             try:
                 answer = ForkingPickler.dumps(("done", work(pickle.loads(content))))

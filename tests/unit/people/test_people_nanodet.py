@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pymafsam.errors import BadInput, MissingAsset
+from pymafsam.errors import BadInput
 from pymafsam.files.frames import read_picture
 from pymafsam.people import nanodet
 from pymafsam.people.nanodet import BEYOND, SIDE, STEP, NanoDet, any_size, enough
@@ -18,12 +18,9 @@ EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 
 
 @pytest.fixture(scope="module")
-def published():
-    try:
-        path = catalogue.locate("nanodet")
-    except MissingAsset as error:
-        pytest.skip(f"the network cannot be had: {error}")
-    return Session(path, threads=1)
+def published(request):
+    request.getfixturevalue("networks")
+    return Session(catalogue.locate("nanodet"), threads=1)
 
 
 @given(st.integers(1, SIDE))
@@ -50,10 +47,8 @@ def test_the_same_people_are_found_as_in_a_square(published, monkeypatch, name):
     np.testing.assert_allclose(cut.box, whole.box, atol=0.01 * max(pixels.shape))
 
 
+@pytest.mark.usefixtures("networks")
 def test_another_network_is_refused():
-    try:
-        path = catalogue.locate("mobilesam-decoder")
-    except MissingAsset as error:
-        pytest.skip(f"the network cannot be had: {error}")
+    path = catalogue.locate("mobilesam-decoder")
     with pytest.raises(BadInput, match="is not the NanoDet"):
         any_size(path)
