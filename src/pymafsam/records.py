@@ -306,6 +306,11 @@ class Motion:
         """The pose in one row."""
         return Pose(rotations=self.rotations[row], betas=self.betas[row])
 
+    def row(self, frame: int) -> int | None:
+        """The row of one of the clip's frames; None where the motion has none."""
+        row = int(np.searchsorted(self.frames, frame))
+        return row if row < len(self.frames) and self.frames[row] == frame else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SequenceScene:

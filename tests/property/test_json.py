@@ -73,3 +73,23 @@ def test_of_a_long_value_only_the_beginning_is_written_for_a_message(monkeypatch
 
     assert documents.shown(Long([0])).startswith("[0, 1, 2")
     assert documents.shown({"a": [None, "b"]}) == '{"a": [null, "b"]}'
+
+
+FINITE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(-1e9, 1e9) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(FINITE)
+def test_pieces_of_a_document_are_the_document(value):
+    assert "".join(documents.pieces(value)) == json.dumps(value)
+
+
+@given(st.lists(st.lists(st.floats(-1e9, 1e9)), max_size=9), st.integers(1, 4))
+def test_rows_written_some_at_a_time_are_the_list(rows, together):
+    written = documents.Rows(len(rows), lambda low, high: rows[low:high])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(documents, "TOGETHER", together)
+        found = "".join(documents.pieces({"a": written, "b": [{"c": written}]}))
+    assert found == json.dumps({"a": rows, "b": [{"c": rows}]})

@@ -1,10 +1,10 @@
 """Films of motions: the bodies over the video, and from the side; a piece for every chunk."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
@@ -39,7 +39,7 @@ def _no_mask(track: int, frame: int) -> Mask | None:
     """Nobody has a mask."""
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Stage:
     """Makes the scene of any frame out of a clip's motions.
 
@@ -49,21 +49,11 @@ class Stage:
     model: BodyModel
     clip: SequenceScene
     mask: Callable[[int, int], Mask | None] = _no_mask
-    rows: Mapping[int, Mapping[int, int]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.rows = {
-            motion.track: {int(frame): row for row, frame in enumerate(motion.frames)}
-            for motion in self.clip.motions
-        }
 
     def scene(self, frame: Frame) -> Scene:
         """Everybody in a frame, over its picture."""
-        there = [
-            (motion, self.rows[motion.track][frame.index])
-            for motion in self.clip.motions
-            if frame.index in self.rows[motion.track]
-        ]
+        found = [(motion, motion.row(frame.index)) for motion in self.clip.motions]
+        there = [(motion, row) for motion, row in found if row is not None]
         return Scene(
             name=frame.name,
             index=frame.index,

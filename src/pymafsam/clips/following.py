@@ -1,5 +1,6 @@
 """From looks to tracks: who of the people seen in a frame is who, over the whole clip."""
 
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -72,26 +73,53 @@ class Wanted:
 
 @dataclass(slots=True, kw_only=True)
 class _Seen:
-    """What is gathered of one track while it is followed."""
+    """What is gathered of one track while it is followed, as bare numbers: clips may be long.
+
+    ``whole``: frame, row and whether it was named, of one sighting after the other; ``real``: its
+    score, box and betas.
+    """
 
     shot: int
-    frames: list[int] = field(default_factory=list)
-    rows: list[int] = field(default_factory=list)
-    scores: list[float] = field(default_factory=list)
-    boxes: list[np.ndarray] = field(default_factory=list)
-    shapes: list[np.ndarray] = field(default_factory=list)
-    named: list[bool] = field(default_factory=list)
+    whole: "array[int]" = field(default_factory=lambda: array("q"))
+    real: "array[float]" = field(default_factory=lambda: array("d"))
+
+    def note(self, look: Look, row: int) -> None:
+        """One more sighting."""
+        single, box = look.singles[row], look.sightings[row].person.box
+        self.whole.extend((look.index, row, look.said[row] is not None))
+        self.real.extend((single.score, *box.tolist(), *single.pose.betas.tolist()))
 
     def take(self, other: "_Seen") -> None:
-        """The other's sightings, too, in the order of their frames."""
-        rows = [*self._rows(), *other._rows()]
-        rows.sort(key=lambda row: row[0])
-        columns = map(list, zip(*rows, strict=True))
-        self.frames, self.rows, self.scores, self.boxes, self.shapes, self.named = columns
+        """The other's sightings, too."""
+        self.whole.extend(other.whole)
+        self.real.extend(other.real)
 
-    def _rows(self) -> list[tuple[int, int, float, np.ndarray, np.ndarray, bool]]:
-        numbers = self.frames, self.rows, self.scores
-        return list(zip(*numbers, self.boxes, self.shapes, self.named, strict=True))
+    def told(self) -> "_Told":
+        """All of it, in the order of the frames."""
+        whole = np.array(self.whole, np.int64).reshape(-1, 3)
+        real = np.array(self.real, np.float64).reshape(len(whole), -1)
+        order = np.argsort(whole[:, 0], kind="stable")
+        whole, real = whole[order], real[order]
+        return _Told(
+            frames=whole[:, 0],
+            rows=whole[:, 1],
+            named=whole[:, 2] > 0,
+            scores=real[:, 0],
+            boxes=real[:, 1:5],
+            shape=np.median(real[:, 5:], axis=0),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """A track's sightings; ``shape`` is the middle one of the single bodies' shapes."""
+
+    frames: Int[np.ndarray, "sightings"]
+    rows: Int[np.ndarray, "sightings"]
+    named: Bool[np.ndarray, "sightings"]
+    scores: Float[np.ndarray, "sightings"]
+    boxes: Float[np.ndarray, "sightings 4"]
+    shape: Float[np.ndarray, "betas"]
 
 
 def follow(
@@ -119,24 +147,24 @@ def follow(
         numbers = tracker.follow(look.sightings, look.seconds, size)
         for row, number in enumerate(numbers):
             if number is not None:
-                known = seen.setdefault(number, _Seen(shot=len(cuts)))
-                _note(known, look, row)
+                seen.setdefault(number, _Seen(shot=len(cuts))).note(look, row)
     _fill_gaps(seen, settings)
     seconds = np.array(times)
+    told = {number: one.told() for number, one in seen.items()}
     pieces = [
         Piece.of(
             number,
             seconds[one.frames],
-            np.stack(one.boxes),
+            one.boxes,
             tracker.worn[number],
             size,
-            shot=one.shot,
-            shape=np.median(one.shapes, axis=0),
+            shot=seen[number].shot,
+            shape=one.shape,
             settings=settings,
         )
-        for number, one in seen.items()
+        for number, one in told.items()
     ]
-    courses = _courses(seen, rejoined(pieces, settings))
+    courses = _courses(told, rejoined(pieces, settings))
     return Followed(
         courses=_kept(courses, wanted),
         seconds=seconds,
@@ -149,37 +177,28 @@ def follow(
 def _fill_gaps(seen: dict[int, _Seen], settings: Settings) -> None:
     """Tracks in the gaps of longer ones become part of these."""
     for shot in {one.shot for one in seen.values()}:
-        there = {number: one for number, one in seen.items() if one.shot == shot}
-        frames = {number: np.array(one.frames) for number, one in there.items()}
-        boxes = {number: np.stack(one.boxes) for number, one in there.items()}
+        there = {number: one.told() for number, one in seen.items() if one.shot == shot}
+        frames = {number: one.frames for number, one in there.items()}
+        boxes = {number: one.boxes for number, one in there.items()}
         for number, owner in gap_fillers(frames, boxes, settings).items():
             seen[owner].take(seen.pop(number))
 
 
-def _note(known: _Seen, look: Look, row: int) -> None:
-    known.frames.append(look.index)
-    known.rows.append(row)
-    known.scores.append(look.singles[row].score)
-    known.boxes.append(look.sightings[row].person.box)
-    known.shapes.append(look.singles[row].pose.betas)
-    known.named.append(look.said[row] is not None)
-
-
-def _courses(seen: dict[int, _Seen], numbers: Mapping[int, int]) -> dict[int, Course]:
+def _courses(told: Mapping[int, _Told], numbers: Mapping[int, int]) -> dict[int, Course]:
     """One course for every number that is left after mending, numbered anew from 1."""
     together: defaultdict[int, list[int]] = defaultdict(list)
     for piece, number in numbers.items():
         together[number].append(piece)
     courses = {}
     for count, (number, pieces) in enumerate(sorted(together.items()), start=1):
-        frames = np.concatenate([seen[p].frames for p in pieces])
+        frames = np.concatenate([told[p].frames for p in pieces])
         order = np.argsort(frames, kind="stable")
         courses[number] = Course(
             number=count,
             frames=frames[order],
-            rows=np.concatenate([seen[p].rows for p in pieces])[order],
-            scores=np.concatenate([seen[p].scores for p in pieces])[order],
-            named=np.concatenate([np.array(seen[p].named, bool) for p in pieces])[order],
+            rows=np.concatenate([told[p].rows for p in pieces])[order],
+            scores=np.concatenate([told[p].scores for p in pieces])[order],
+            named=np.concatenate([told[p].named for p in pieces])[order],
         )
     return courses
 

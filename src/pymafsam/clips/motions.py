@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from pymafsam.clips.carrying import carried
 from pymafsam.clips.following import Course, Followed
 from pymafsam.clips.sights import Sights, state_of
+from pymafsam.fitting.chain import State
 from pymafsam.fitting.sequence import SequenceFit, Stretch, bridged, spread
 from pymafsam.records import Camera, Motion, Person
 
@@ -55,8 +56,8 @@ class Studio:
         return Motion(
             track=course.number,
             frames=rows,
-            rotations=np.concatenate([part.rotations for part in parts]).astype(np.float32),
-            betas=np.concatenate([part.betas for part in parts]).astype(np.float32),
+            rotations=np.concatenate([part.rotations for part in parts]),
+            betas=np.concatenate([part.betas for part in parts]),
             translation=np.concatenate([part.translation for part in parts]),
             boxes=np.concatenate([part.boxes for part in parts]),
             scores=np.concatenate([part.scores for part in parts]),
@@ -91,10 +92,10 @@ class Studio:
         frames = np.arange(first, end)
         windows = [(0, len(frames))] if fit is None else None
         if fit is None or shape is None:
-            states = [self._begin(run, *window).begin for window in windows or []]
+            states = [_stored(self._begin(run, *window).begin) for window in windows or []]
         else:
             part = lambda low, high: self._begin(run, low, high)  # noqa: E731
-            states = [state for state, _ in fit.solve(part, len(frames), shape)]
+            states = [_stored(state) for state, _ in fit.solve(part, len(frames), shape)]
         boxes = np.stack([_box(self.sights.person(run, k)) for k in range(len(run.frames))])
         seen = np.zeros(len(frames), bool)
         seen[run.frames - first] = True
@@ -133,6 +134,15 @@ class Studio:
             camera=self.camera,
             still=_still(self.followed.still, frames),
         )
+
+
+def _stored(state: State) -> State:
+    """Half as large, as motions are kept; places stay as exact as they are."""
+    return State(
+        rotations=state.rotations.astype(np.float32),
+        betas=state.betas.astype(np.float32),
+        translation=state.translation,
+    )
 
 
 def _box(person: Person) -> Float[np.ndarray, "4"]:

@@ -1,8 +1,9 @@
 """Json documents: read with the place named of what is wrong in them; written by rows."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -12,6 +13,7 @@ from pymafsam.errors import BadInput
 from pymafsam.files import limits
 
 T = TypeVar("T")
+TOGETHER = 256  # of ``Rows`` written at a time
 
 
 def read(path: Path) -> "Field":
@@ -44,6 +46,37 @@ def _text(path: Path) -> str:
 def write(content: object, path: Path) -> None:
     """Plain values as strict json in UTF-8, on one line."""
     path.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A list too long to be held as Python's own: ``count`` entries, ``part(low, high)`` of it."""
+
+    count: int
+    part: Callable[[int, int], list]
+
+
+def pieces(content: object) -> Iterator[str]:
+    """What ``json.dumps`` makes of plain values, a little at a time; some may be ``Rows``."""
+    if isinstance(content, Rows):
+        begins = range(0, content.count, TOGETHER)
+        parts = (json.dumps(content.part(k, k + TOGETHER), allow_nan=False) for k in begins)
+        yield from _joined("[", ((part[1:-1],) for part in parts), "]")
+    elif isinstance(content, Mapping):
+        members = (chain((f"{json.dumps(key)}: ",), pieces(one)) for key, one in content.items())
+        yield from _joined("{", members, "}")
+    elif isinstance(content, list) and any(isinstance(one, Mapping) for one in content):
+        yield from _joined("[", map(pieces, content), "]")
+    else:
+        yield json.dumps(content, allow_nan=False)
+
+
+def _joined(begin: str, members: Iterable[Iterable[str]], end: str) -> Iterator[str]:
+    yield begin
+    for number, member in enumerate(members):
+        yield ", " if number else ""
+        yield from member
+    yield end
 
 
 @dataclass(frozen=True, slots=True)

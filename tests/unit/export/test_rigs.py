@@ -2,6 +2,7 @@
 
 import json
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -214,3 +215,8 @@ def test_quaternions_of_an_animation_never_take_the_long_way_round():
     turns = rotation.from_axis_angle(angles[:, None] * np.array([0.0, 1.0, 0.0]))
     steps = skinned.continuous(skinned.quaternions(turns))
     assert ((steps[1:] * steps[:-1]).sum(axis=1) > 0).all()
+
+
+def test_a_motion_knows_its_row_of_every_frame(clip):
+    part = replace(clip.motions[0], frames=np.array([1, 2, 5, 6]))
+    assert [part.row(frame) for frame in range(8)] == [None, 0, 1, None, None, 2, 3, None]
