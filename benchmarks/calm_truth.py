@@ -143,10 +143,10 @@ def _described(reel: Reel, count: int, out: Path, whole: Reconstructor) -> np.nd
             pixels = reel.read(number).pixels
             found = whole.observer.detector.describe(pixels, whole.observer.detector.find(pixels))
             largest = max(found, key=lambda p: float(np.prod(p.box[2:] - p.box[:2])), default=None)
-            known = largest is not None and largest.keypoints is not None
-            rows.append(
-                largest.keypoints[mapping(largest.layout, "coco17")] if known else np.zeros((17, 3))
-            )
+            if largest is None or largest.keypoints is None:
+                rows.append(np.zeros((17, 3)))
+            else:
+                rows.append(largest.keypoints[mapping(largest.layout, "coco17")])
         np.save(kept.open("wb"), np.stack(rows))
     return np.load(kept)
 
