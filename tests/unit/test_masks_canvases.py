@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pymafsam.errors import BadInput
 from pymafsam.files.frames import read_picture
-from pymafsam.masks import canvases, mobilesam
+from pymafsam.masks import bands, canvases, mobilesam
 from pymafsam.masks.sam import SamSegmenter
 from pymafsam.masks.view import BEYOND, CANVAS, STEP, around, blank, completed, normalise, whole
 from pymafsam.pretrained import catalogue, networks
@@ -66,6 +66,20 @@ def test_of_a_whole_canvas_the_features_are_those_of_the_published_graph(publish
     (expected,) = published.run(None, {"input": planes})
     found = mobilesam.MobileSam(cut, cut, any_size=True).encode(planes)
     np.testing.assert_allclose(found, expected, atol=1e-5)  # of .5
+
+
+@pytest.mark.parametrize("size", [(96, 160), (512, 224)])
+def test_in_bands_the_features_are_those_of_the_graph_in_one_piece(cut, size):
+    divided = networks.opened("mobilesam-encoder", threads=1, cut=bands.in_bands)
+    planes = np.random.default_rng(0).standard_normal((1, 3, *size)).astype(np.float32)
+    found, expected = (one.run(None, {"input": planes})[0] for one in (divided, cut))
+    np.testing.assert_allclose(found, expected, atol=1e-5)  # of .5
+
+
+def test_another_network_is_not_divided_into_bands(request):
+    request.getfixturevalue("networks")
+    with pytest.raises(BadInput, match="not MobileSAM's encoder"):
+        bands.in_bands(catalogue.locate("mobilesam-decoder"))
 
 
 @pytest.mark.parametrize(

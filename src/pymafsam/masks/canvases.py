@@ -25,7 +25,6 @@ ROWS, COLUMNS = 2, 3  # axes of the input (batch, channels, rows, columns)
 # Channels of a stage -> canvas pixels of one of its cells, and cells along a window's side.
 CELL = {128: 8, 160: 16, 320: 16}
 WINDOW = {128: 7, 160: 14, 320: 7}
-OTHER = {ROWS: 768, COLUMNS: 896}  # a canvas that is not square, no window of it like the square's
 Length = int | str  # known beforehand, or the name of a tensor that holds it
 Shapes = dict[str, list[int]]
 
@@ -43,7 +42,6 @@ def any_size(encoder: Path) -> bytes:
     try:
         shapes = _shapes_of(model)
         _Shapes(model, shapes).compute()
-        _name_lengths(model, shapes)
         onnx.checker.check_model(model)
     except (KeyError, IndexError, onnx.checker.ValidationError) as error:
         raise BadInput(
@@ -70,29 +68,6 @@ def _shapes_of(model: "ModelProto") -> Shapes:
         value.name: [dimension.dim_value for dimension in value.type.tensor_type.shape.dim]
         for value in (*graph.input, *graph.output, *graph.value_info)
     }
-
-
-def _name_lengths(model: "ModelProto", square: Shapes) -> None:
-    """Say of every tensor which lengths depend on the canvas, and which of those are equal.
-
-    ONNX Runtime uses memory again for tensors of one size, and must know without computing it that
-    they are: else the first picture takes a tenth longer. Lengths that depend on the canvas are
-    those that another one changes; two tensors that were alike on the square one stay alike.
-    """
-    from onnx import ModelProto, TensorProto, helper
-
-    other = ModelProto()
-    other.CopyFrom(model)
-    for axis, length in OTHER.items():
-        other.graph.input[0].type.tensor_type.shape.dim[axis].dim_value = length
-    elsewhere = _shapes_of(_worked_out(other))
-    graph = model.graph
-    ends = {value.name for value in (*graph.input, *graph.output)}
-    for name, shape in square.items():
-        if name in elsewhere and name not in ends:
-            pairs = enumerate(zip(shape, elsewhere[name], strict=True))
-            lengths = [one if one == two else f"{shape} {axis}" for axis, (one, two) in pairs]
-            graph.value_info.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, lengths))
 
 
 @dataclass(slots=True)

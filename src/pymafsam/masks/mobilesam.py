@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pymafsam.errors import BadInput
-from pymafsam.masks.canvases import any_size
+from pymafsam.masks.bands import in_bands
 from pymafsam.masks.sam import SamSegmenter
 from pymafsam.masks.view import LOGITS, Logits, completed
 from pymafsam.pretrained import networks
@@ -105,7 +105,7 @@ def _drop_unused(graph: "GraphProto") -> None:
 
 def load(*, threads: int = 0) -> SamSegmenter:
     """The row ``mobilesam`` of the table of segmenters; fetches the networks on first use."""
-    encoder = networks.opened("mobilesam-encoder", threads=threads, cut=any_size)
+    encoder = networks.opened("mobilesam-encoder", threads=threads, cut=in_bands)
     return _load(encoder, "mobilesam", threads, any_size=True)
 
 
