@@ -89,20 +89,35 @@ def test_where_nothing_can_be_kept_the_network_runs_all_the_same(folder):
         np.testing.assert_array_equal(one, two)
 
 
-def test_half_the_precision_says_nearly_the_same(folder):
+@pytest.mark.parametrize(("precision", "near"), [("f32", 1e-5), ("bf16", 0.01)])
+def test_openvino_says_nearly_the_same(folder, precision, near):
     pytest.importorskip("openvino")
     exact = of_ones(networks.opened("nanodet", threads=1))
-    half = networks.opened_half("nanodet", threads=1)
-    near = of_ones(half)
-    assert half.inputs == ("input_1",)
-    np.testing.assert_allclose(near, exact, atol=0.01)  # chances, 0..1
-    np.testing.assert_array_equal(near, of_ones(pickle.loads(pickle.dumps(half))))
+    other = networks.opened_in_openvino("nanodet", precision=precision, threads=1)
+    found = of_ones(other)
+    assert other.inputs == ("input_1",)
+    np.testing.assert_allclose(found, exact, atol=near)  # chances, 0..1
+    np.testing.assert_array_equal(found, of_ones(pickle.loads(pickle.dumps(other))))
 
 
-def test_without_openvino_half_the_precision_is_refused(monkeypatch):
+def test_what_openvino_compiled_is_kept_and_gives_the_same_bits(folder, monkeypatch):
+    pytest.importorskip("openvino")
+    made = of_ones(networks.opened_in_openvino("nanodet", precision="f32", cut=any_size))
+    (path,) = folder.iterdir()
+    monkeypatch.setattr(catalogue, "locate", lambda name: pytest.fail("it was read again"))
+    again = of_ones(networks.opened_in_openvino("nanodet", precision="f32", cut=any_size))
+    np.testing.assert_array_equal(made, again)
+    monkeypatch.undo()
+    monkeypatch.setattr(networks, "cache_folder", lambda: folder.parent)
+    path.write_bytes(path.read_bytes()[:-1])
+    mended = of_ones(networks.opened_in_openvino("nanodet", precision="f32", cut=any_size))
+    np.testing.assert_array_equal(made, mended)
+
+
+def test_without_openvino_it_is_refused(monkeypatch):
     monkeypatch.setattr(networks, "find_spec", lambda _: None)
     with pytest.raises(MissingAsset, match=r"pip install 'pymafsam\[openvino\]'"):
-        networks.opened_half("nanodet")
+        networks.opened_in_openvino("nanodet", precision="bf16")
 
 
 def test_what_goes_wrong_in_the_thread_is_told_to_who_waits():

@@ -62,7 +62,8 @@ class MaskSave(Inputs):
     min_score: float = MINIMUM_SCORE
     """People the detector is less sure of are passed over."""
     segmenter: str = "mobilesam"
-    """mobilesam, mobilesam-bf16 (OpenVINO), sam:vit_h=PATH (also vit_l, vit_b), detector, none."""
+    """mobilesam, mobilesam-openvino, mobilesam-bf16 (with OpenVINO), sam:vit_h=PATH (also vit_l,
+    vit_b), detector, none."""
     save: str = "png,json,picture"
     """What to write: png, json, picture, 2024 (the older code's masks_fore1_*.npy)."""
     lspet: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None

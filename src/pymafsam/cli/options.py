@@ -28,8 +28,8 @@ class Flow:
     detector: str = "auto"
     """Who finds people: auto, nanodet, blazepose (needs no npm), fast (less exact)."""
     segmenter: str = "auto"
-    """Who makes masks: auto, mobilesam, mobilesam-bf16 (twice as fast, less exact, needs OpenVINO),
-    sam:vit_h=PATH (also vit_l, vit_b), detector, none."""
+    """Who makes masks: auto (MobileSAM as it runs fastest here), mobilesam, mobilesam-openvino,
+    mobilesam-bf16 (needs OpenVINO, too), sam:vit_h=PATH (also vit_l, vit_b), detector, none."""
     points: str = "auto"
     """Where a network looks first: auto, grid, mask, bank."""
     refine: bool = False

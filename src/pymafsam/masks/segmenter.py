@@ -11,6 +11,7 @@ SEGMENTERS = Table(
     "segmenter",
     {
         "mobilesam": "pymafsam.masks.mobilesam:load",
+        "mobilesam-openvino": "pymafsam.masks.mobilesam:load_openvino",
         "mobilesam-bf16": "pymafsam.masks.mobilesam:load_half",
         "sam": "pymafsam.masks.official:load",
         "detector": "pymafsam.masks.plain:load_detector",

@@ -22,10 +22,11 @@ from pymafsam.config import cache_folder
 from pymafsam.errors import BadInput, MissingAsset
 from pymafsam.files import digests, kept
 from pymafsam.pretrained import catalogue
-from pymafsam.pretrained.sessions import HalfSession, Session, optimised
+from pymafsam.pretrained.sessions import Session, VinoSession, optimised
 
 Cut = Callable[[Path], bytes]  # what of a file's graph is wanted
 LAYOUT = "digest, stamp, graph"  # of what is kept
+BFLOAT16 = ("avx512_bf16", "amx_bf16")  # as Linux calls the instructions for it
 
 
 @runtime_checkable
@@ -95,14 +96,24 @@ def opened(name: str, *, threads: int = 0, cut: Cut | None = None) -> Opening:
     return Opening(partial(_open, name, threads, cut))
 
 
-def opened_half(name: str, *, threads: int = 0) -> Opening:
-    """The catalogue's network called ``name`` on OpenVINO in bfloat16, fetched on first use.
+def opened_in_openvino(
+    name: str, *, precision: str, threads: int = 0, cut: Cut | None = None
+) -> Opening:
+    """The same on OpenVINO, in f32 or bf16 (``VinoSession``); kept as compiled here.
 
     Raises MissingAsset without OpenVINO and for a network that cannot be had.
     """
     if find_spec("openvino") is None:
         raise MissingAsset("OpenVINO is not here: pip install 'pymafsam[openvino]'")
-    return Opening(partial(HalfSession, catalogue.locate(name), threads=threads))
+    if not (_compiled_place(name, precision, cut).is_file() and catalogue.is_cached(name)):
+        catalogue.locate(name)
+    return Opening(partial(_open_in_openvino, name, precision, threads, cut))
+
+
+def has_bf16() -> bool:
+    """Whether the processor is known to have instructions for bfloat16."""
+    words = kept.processor().split()
+    return any(word in words for word in BFLOAT16)
 
 
 def digest_of(weights: str) -> str:
@@ -164,8 +175,32 @@ def _weights(place: Path) -> Path:
 
 
 def _place(name: str, cut: Cut | None) -> Path:
+    return _called(name, cut, "onnxruntime", LAYOUT, ".onnx")
+
+
+def _open_in_openvino(name: str, precision: str, threads: int, cut: Cut | None) -> VinoSession:
+    place = _compiled_place(name, precision, cut)
+    content = kept.read(place)
+    if content is not None:
+        try:
+            return VinoSession(content, precision=precision, threads=threads, is_compiled=True)
+        except BadInput:  # whole, and yet not to be read: made again
+            pass
+    path = catalogue.locate(name)
+    given = path if cut is None else cut(path)
+    session = VinoSession(given, precision=precision, threads=threads)
+    kept.write(place, session.compiled())
+    return session
+
+
+def _compiled_place(name: str, precision: str, cut: Cut | None) -> Path:
+    return _called(name, cut, "openvino", precision, ".compiled")
+
+
+def _called(name: str, cut: Cut | None, runtime: str, how: str, suffix: str) -> Path:
+    """Where what ``runtime`` made of a network is kept; the name says what it depends on."""
     asset = catalogue.find(name)
     taken = "" if cut is None else f"{cut.__module__}.{cut.__qualname__}"
     pinned = asset.sha256 or asset.digest or ""
-    key = kept.key(pinned, taken, metadata.version("onnxruntime"), LAYOUT)
-    return cache_folder() / "optimised" / f"{name}-{key}.onnx"
+    key = kept.key(pinned, taken, metadata.version(runtime), how)
+    return cache_folder() / "optimised" / f"{name}-{key}{suffix}"
