@@ -71,8 +71,10 @@ class Remembering:
         self.known.clear()
         self.seconds.clear()
 
-    def encode(self, canvas: np.ndarray) -> Any:
-        return self.engine.encode(canvas)
+    is_local = False
+
+    def encode(self, canvas: np.ndarray, corner: tuple[int, int] = (0, 0)) -> Any:
+        return self.engine.encode(canvas, corner)
 
     def decode(
         self, embedding: Any, points: np.ndarray, labels: np.ndarray, previous: np.ndarray | None

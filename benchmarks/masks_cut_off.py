@@ -1,4 +1,4 @@
-"""Masks by canvases that are cut off where the picture ends, against those by whole canvases.
+"""Masks by the parts of canvases that are encoded, against those by whole canvases.
 
     python benchmarks/masks_cut_off.py --images coco/dev/images \
         --annotations coco/dev/person_keypoints.json [--pictures 80]
@@ -31,13 +31,13 @@ class Clocked:
     """An engine that is told to take whole canvases or not, and how long it takes to encode."""
 
     def __init__(self, engine: Any, *, is_whole: bool):
-        self.decode, self._engine, self._is_whole = engine.decode, engine, is_whole
+        self.decode, self._engine, self.is_local = engine.decode, engine, not is_whole
         self.milliseconds: list[float] = []
 
-    def encode(self, canvas: np.ndarray) -> Any:
-        given = completed(canvas) if self._is_whole else canvas
+    def encode(self, canvas: np.ndarray, corner: tuple[int, int] = (0, 0)) -> Any:
+        given = canvas if self.is_local else completed(canvas)
         start = time.process_time()
-        features = self._engine.encode(given)
+        features = self._engine.encode(given, corner)
         self.milliseconds.append(1e3 * (time.process_time() - start))
         return features
 

@@ -15,10 +15,12 @@ from pymafsam.records import Prompt
 class Disks:
     """An engine that finds a disk in the box (or about the clicks) and keeps the books."""
 
+    is_local = False
+
     def __init__(self, radius=1.0):
         self.encoded, self.asked, self.radius = [], [], radius
 
-    def encode(self, canvas):
+    def encode(self, canvas, corner=(0, 0)):
         self.encoded.append(canvas)
         return len(self.encoded)
 
@@ -55,6 +57,49 @@ def test_a_picture_is_encoded_once_for_all_its_people():
     assert len(masks) == 2
     SamSegmenter(engine).segment(picture(), [Prompt(), Prompt()])
     assert len(engine.encoded) == 1, "nobody to segment: nothing to encode"
+
+
+class Near(Disks):
+    """Like ``Disks``, and local."""
+
+    is_local = True
+
+    def encode(self, canvas, corner=(0, 0)):
+        self.encoded.append((corner, canvas.shape[2:]))
+        return len(self.encoded)
+
+
+def test_a_local_engine_is_shown_the_surroundings_of_who_is_meant():
+    pixels, people = picture(640, 427), [Prompt(box=BOX * 2 + 200), Prompt(box=BOX * 1.8 + 150)]
+    near, far = Near(), Disks()
+    masks, expected = (SamSegmenter(one).segment(pixels, people) for one in (near, far))
+    for one, other in zip(masks, expected, strict=True):
+        np.testing.assert_array_equal(one.inside, other.inside)
+    ((corner, (rows, columns)),) = near.encoded
+    assert corner[0] > 0
+    assert corner[1] > 0
+    assert rows * columns < 0.6 * far.encoded[0][0, 0].size
+    SamSegmenter(near).segment(pixels, people[::-1])
+    assert near.encoded[1] == near.encoded[0], "in any order"
+
+
+def test_who_has_no_box_is_looked_for_everywhere():
+    pixels, boxed = picture(640, 427), Prompt(box=BOX * 2 + 200)
+    for lost in (Prompt(clicks=np.array([[50.0, 50]])), Prompt(keypoints=np.ones((3, 3)))):
+        engine = Near()
+        SamSegmenter(engine).segment(pixels, [boxed, lost])
+        ((corner, (rows, columns)),) = engine.encoded
+        assert corner == (0, 0)
+        assert rows * columns >= 1024 * 704
+
+
+def test_clicks_beyond_the_box_are_seen():
+    engine = Near()
+    clicks = np.array([[630.0, 420]])
+    SamSegmenter(engine).segment(picture(640, 427), [Prompt(box=BOX * 2 + 100, clicks=clicks)])
+    ((corner, (rows, columns)),) = engine.encoded
+    assert corner[1] + columns == 1024
+    assert corner[0] + rows >= 420 * 1.6
 
 
 def test_a_picture_asked_about_again_is_not_encoded_again():
@@ -198,7 +243,7 @@ def test_many_pictures_do_not_grow_in_memory():
 class Forgetful(Disks):
     """Like ``Disks`` without the books."""
 
-    def encode(self, canvas):
+    def encode(self, canvas, corner=(0, 0)):
         return canvas.copy()
 
     def decode(self, embedding, points, labels, previous):

@@ -426,8 +426,9 @@ def test_a_remembering_decoder_says_the_same_and_decodes_once():
 
     class Counting:
         decoded = 0
+        is_local = False
 
-        def encode(self, canvas):
+        def encode(self, canvas, corner=(0, 0)):
             return canvas
 
         def decode(self, embedding, points, labels, previous):

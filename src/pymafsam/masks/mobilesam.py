@@ -15,7 +15,7 @@ from pymafsam.errors import BadInput
 from pymafsam.masks.bands import in_bands
 from pymafsam.masks.canvases import any_size
 from pymafsam.masks.sam import SamSegmenter
-from pymafsam.masks.view import LOGITS, Logits, completed
+from pymafsam.masks.view import CANVAS, LOGITS, Logits, completed
 from pymafsam.pretrained import networks
 from pymafsam.pretrained.networks import Runs
 
@@ -33,19 +33,24 @@ class MobileSam:
     """The two networks behind the ``Engine`` protocol of ``masks.sam``."""
 
     def __init__(self, encoder: Runs, decoder: Runs, *, any_size: bool = False):
-        """``any_size``: the encoder takes canvases that are cut off."""
-        self._encoder, self._decoder, self._any_size = encoder, decoder, any_size
+        """``any_size``: the encoder takes parts of canvases."""
+        self._encoder, self._decoder, self.is_local = encoder, decoder, any_size
 
     def encode(
-        self, canvas: Float[np.ndarray, "1 3 rows columns"]
+        self, canvas: Float[np.ndarray, "1 3 rows columns"], corner: tuple[int, int] = (0, 0)
     ) -> Float[np.ndarray, "1 256 64 64"]:
-        """Features of a normalised canvas; where it is cut off those of its edge go on.
+        """Features of a normalised canvas, or of a part; those of its edge go on beyond it.
 
-        What lies beyond the picture looks all the same to the network.
+        What lies beyond the picture looks all the same to the network, and what lies beyond the
+        surroundings of who is meant is not asked about.
         """
-        given = canvas if self._any_size else completed(canvas)
+        given = canvas if self.is_local else completed(canvas)
         features = self._encoder.run(None, {self._encoder.inputs[0]: given})[0]
-        missing = [(0, FEATURES - length) for length in features.shape[2:]]
+        before = [place * FEATURES // CANVAS for place in corner]
+        missing = [
+            (first, FEATURES - first - length)
+            for first, length in zip(before, features.shape[2:], strict=True)
+        ]
         return np.pad(features, [(0, 0), (0, 0), *missing], mode="edge")
 
     def decode(

@@ -134,6 +134,8 @@ def shapes_of(state: Mapping[str, Any], called: str) -> Shapes:
 class OfficialSam:
     """Segment Anything in torch behind the ``Engine`` protocol of ``masks.sam``."""
 
+    is_local = False  # it attends to the whole canvas
+
     def __init__(self, state: Mapping[str, Any], shapes: Shapes, *, threads: int = 0):
         """``threads`` is torch's own setting for the whole process; 0 leaves it alone."""
         torch = _package("torch")
@@ -152,7 +154,9 @@ class OfficialSam:
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._sam.to(self._device)
 
-    def encode(self, canvas: Float[np.ndarray, "1 3 rows columns"]) -> Any:
+    def encode(
+        self, canvas: Float[np.ndarray, "1 3 rows columns"], corner: tuple[int, int] = (0, 0)
+    ) -> Any:
         """Features of a normalised canvas, a tensor."""
         with self._torch.inference_mode():
             return self._sam.image_encoder(self._tensor(completed(canvas)))

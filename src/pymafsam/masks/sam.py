@@ -44,11 +44,21 @@ PACKED = 2  # small pictures side by side on one canvas, and as many rows of the
 class Engine(Protocol):
     """The two networks. Points are canvas pixels as indices (centres at whole numbers)."""
 
-    def encode(self, canvas: Float[np.ndarray, "1 3 rows columns"]) -> Any:
+    @property
+    def is_local(self) -> bool:
+        """Whether what it says of a place depends on the surroundings alone.
+
+        Then only those of the people who are meant are encoded.
+        """
+        ...
+
+    def encode(
+        self, canvas: Float[np.ndarray, "1 3 rows columns"], corner: tuple[int, int] = (0, 0)
+    ) -> Any:
         """Features of a normalised canvas, opaque to the caller.
 
-        It may be cut off where there is nothing more (``View.needed``): what is missing of 1024
-        rows and columns is blank.
+        It may be a part (``View.part``) that begins at the row and column ``corner``, which is
+        (0, 0) unless the engine is local; there what is missing of 1024 rows and columns is blank.
         """
         ...
 
@@ -105,21 +115,36 @@ class SamSegmenter:
         the first few small people.
         """
         prompts = untangled(prompts)
-        view = whole((pixels.shape[1], pixels.shape[0]))
         views = self.views(pixels)
-        readings: list[Reading | None] = []
-        looks = self.settings.closer
+        looks = self.looks((pixels.shape[1], pixels.shape[0]), prompts)
+        readings = [
+            None if view is None else self.decode(views.encoded(pixels, view), view, prompt)
+            for view, prompt in zip(looks, prompts, strict=True)
+        ]
+        return self.finish(readings, prompts)
+
+    def looks(self, size: tuple[int, int], prompts: Sequence[Prompt]) -> list[View | None]:
+        """The view in which each person is looked at; None for a prompt that says nothing.
+
+        The first few small people have closer looks. The others share the picture, and of that
+        their surroundings, where the engine is local and it is said of everybody where they are.
+        """
+        view, closer = whole(size), 0
+        chosen: list[View | None] = []
         for prompt in prompts:
             if says_nothing(prompt):
-                readings.append(None)
-                continue
-            if looks and self.wants_closer_look(prompt, view):
-                looks -= 1
-                closer = around(extent(prompt), view.size, self.settings.margin)
-                readings.append(self.decode(views.encoded(pixels, closer), closer, prompt))
-                continue
-            readings.append(self.decode(views.encoded(pixels, view), view, prompt))
-        return self.finish(readings, prompts)
+                chosen.append(None)
+            elif closer < self.settings.closer and self.wants_closer_look(prompt, view):
+                chosen.append(around(extent(prompt), size, self.settings.margin))
+                closer += 1
+            else:
+                chosen.append(view)
+        shared = [reach(p) for p, look in zip(prompts, chosen, strict=True) if look is view]
+        known = [one for one in shared if one is not None]
+        if self.engine.is_local and known and len(known) == len(shared):
+            near = view.cut(np.stack(known))
+            return [near if look is view else look for look in chosen]
+        return chosen
 
     def segment_together(
         self, pictures: Sequence[Pixels], prompts: Sequence[Sequence[Prompt]]
@@ -243,8 +268,8 @@ class Views:
         if view not in self.known:
             canvas = blank()
             view.place(canvas, pixels)
-            rows, columns = view.needed()
-            self.known[view] = self.engine.encode(normalise(canvas[:rows, :columns]))
+            corner = (view.part.top, view.part.left)
+            self.known[view] = self.engine.encode(normalise(view.part.of(canvas)), corner)
         return self.known[view]
 
 
@@ -274,6 +299,17 @@ def extent(prompt: Prompt) -> Float[np.ndarray, "4"]:
     return (
         np.concatenate([stacked.min(axis=0), stacked.max(axis=0)]) if len(stacked) else np.zeros(4)
     )
+
+
+def reach(prompt: Prompt) -> Float[np.ndarray, "4"] | None:
+    """The box around a person and all clicks; None without a box, for who is meant is open then."""
+    box = framed(prompt).box
+    if box is None:
+        return None
+    points = np.asarray(box, float).reshape(2, 2)
+    if prompt.clicks is not None:
+        points = np.concatenate([points, prompt.clicks])
+    return np.concatenate([points.min(axis=0), points.max(axis=0)])
 
 
 def spoken(

@@ -1,7 +1,7 @@
 """How a picture, or a part of one, lies on the square canvas that Segment Anything encodes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -14,6 +14,8 @@ LOGITS = 256
 # A canvas is cut off at a multiple of STEP pixels, BEYOND or more below and right of the picture:
 # networks should see that it ends there.
 STEP, BEYOND = 32, 32
+# Around a person's box that much is seen at least: a share of its longer side, and canvas pixels.
+ROOM, LEAST_ROOM = 0.15, 64
 MEAN = (123.675, 116.28, 103.53)
 DEVIATION = (58.395, 57.12, 57.375)
 
@@ -21,16 +23,32 @@ Logits = Float[np.ndarray, "256 256"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Rows ``top`` to ``bottom`` and columns ``left`` to ``right`` of a canvas."""
+
+    top: int = 0
+    left: int = 0
+    bottom: int = CANVAS
+    right: int = CANVAS
+
+    def of(self, canvas: UInt8[np.ndarray, "1024 1024 3"]) -> UInt8[np.ndarray, "rows columns 3"]:
+        """These rows and columns."""
+        return canvas[self.top : self.bottom, self.left : self.right]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """Canvas pixels = ``scale`` * picture pixels + ``shift``; ``region`` is the part seen.
 
     ``region`` is x0, y0, x1, y1 in whole picture pixels. ``size`` is the picture's (width, height).
+    ``part`` is what of the canvas is encoded, for nothing beyond it is asked about.
     """
 
     scale: float
     shift: tuple[float, float]
     region: tuple[int, int, int, int]
     size: tuple[int, int]
+    part: Part = Part()
 
     def to_canvas(self, points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "points 2"]:
         """Picture pixels to canvas pixels, both with pixel centres at +0.5."""
@@ -56,17 +74,38 @@ class View:
         right, bottom = min(max(right, left + 1), CANVAS), min(max(bottom, top + 1), CANVAS)
         return left, top, right, bottom
 
-    def needed(self) -> tuple[int, int]:
-        """Rows and columns of the canvas that say something; the rest is blank."""
+    def cut(self, boxes: Float[np.ndarray, "people 4"] | None = None) -> "View":
+        """The same without what says nothing: what lies BEYOND the region and more.
+
+        Of people only their surroundings are kept, in which all ``boxes`` lie (picture pixels).
+        """
         *_, right, bottom = self.place_of_region()
-        rows, columns = (-(-(end + BEYOND) // STEP) * STEP for end in (bottom, right))
-        return min(rows, CANVAS), min(columns, CANVAS)
+        first, last = np.zeros(2), np.ceil((np.array([right, bottom]) + BEYOND) / STEP)
+        if boxes is not None:
+            corners = boxes * self.scale + np.tile(self.shift, 2)
+            sides = (corners[:, 2:] - corners[:, :2]).max(axis=1, keepdims=True)
+            room = np.maximum(ROOM * sides, LEAST_ROOM)
+            corners = np.clip(corners, 0, (right, bottom) * 2)
+            low, high = (corners[:, :2] - room).min(axis=0), (corners[:, 2:] + room).max(axis=0)
+            first = np.clip(np.floor(low / STEP), 0, last - 1)
+            last = np.clip(np.ceil(high / STEP), first + 1, last)
+        left, top = (STEP * first).astype(int).tolist()
+        right, bottom = np.minimum(STEP * last, CANVAS).astype(int).tolist()
+        return replace(self, part=Part(top=top, left=left, bottom=bottom, right=right))
+
+    def seen(self) -> tuple[int, int, int, int]:
+        """What of the region lies in the part, x0, y0, x1, y1 in whole picture pixels."""
+        part = np.array([self.part.left, self.part.top, self.part.right, self.part.bottom])
+        within = (part - np.tile(self.shift, 2)) / self.scale
+        low = np.maximum(self.region[:2], np.floor(within[:2])).astype(int)
+        high = np.minimum(self.region[2:], np.ceil(within[2:])).astype(int)
+        return (*low.tolist(), *high.tolist())
 
     def to_picture(self, logits: Logits) -> Float[np.ndarray, "height width"]:
-        """The decoder's logits at every pixel of the picture, bilinear; -inf outside the region."""
+        """The decoder's logits at every pixel of the picture, bilinear; -inf where none is seen."""
         import cv2
 
-        x0, y0, x1, y1 = self.region
+        x0, y0, x1, y1 = self.seen()
         scale = self.scale * LOGITS / CANVAS
         shift = (np.array(self.shift) + self.scale * np.array([x0, y0])) * LOGITS / CANVAS
         matrix = between_centres(np.array([[scale, 0, shift[0]], [0, scale, shift[1]]]))
@@ -99,8 +138,8 @@ class View:
 
 def whole(size: tuple[int, int]) -> View:
     """The entire picture in the canvas' top left corner, its longer side filling the canvas."""
-    width, height = size
-    return View(scale=CANVAS / max(size), shift=(0.0, 0.0), region=(0, 0, width, height), size=size)
+    scale, region = CANVAS / max(size), (0, 0, *size)
+    return View(scale=scale, shift=(0.0, 0.0), region=region, size=size).cut()
 
 
 def around(box: Float[np.ndarray, "4"], size: tuple[int, int], margin: float) -> View:
@@ -115,7 +154,7 @@ def around(box: Float[np.ndarray, "4"], size: tuple[int, int], margin: float) ->
         shift=(-scale * float(low[0]), -scale * float(low[1])),
         region=(int(low[0]), int(low[1]), int(high[0]), int(high[1])),
         size=size,
-    )
+    ).cut()
 
 
 def cells(sizes: Sequence[tuple[int, int]], across: int) -> list[View]:

@@ -99,9 +99,16 @@ class RememberedEngine:
     engine: Engine
     memory: Memory = field(default_factory=lambda: Memory(DECODED))
 
-    def encode(self, canvas: Float[np.ndarray, "1 3 rows columns"]) -> Encoded:
+    @property
+    def is_local(self) -> bool:
+        """As the engine behind it."""
+        return self.engine.is_local
+
+    def encode(
+        self, canvas: Float[np.ndarray, "1 3 rows columns"], corner: tuple[int, int] = (0, 0)
+    ) -> Encoded:
         """Features of a normalised canvas (``SamSegmenter`` keeps a picture's)."""
-        features = self.engine.encode(canvas)
+        features = self.engine.encode(canvas, corner)
         return Encoded(features, digest(np.asarray(features)))
 
     def decode(
