@@ -131,6 +131,7 @@ class VinoSession:
         core = openvino().Core()
         try:
             if is_compiled:
+                assert isinstance(model, bytes)
                 self._compiled = core.import_model(io.BytesIO(model), "CPU", settings)
             else:
                 self._compiled = core.compile_model(core.read_model(model), "CPU", settings)
