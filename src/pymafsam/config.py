@@ -33,12 +33,16 @@ def data_folder() -> Path | None:
     return Path(chosen).expanduser() if chosen else None
 
 
+ONE_BY_ONE = ("fit", "lift")  # weights whose estimators take people one by one, not in batches
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EstimatorOptions:
     """What makes an estimator: every row of the table takes the same and reads what it needs.
 
-    ``weights``: ``fit``, or a network's file; ``points``: where a network looks first (auto, grid,
-    mask, bank); ``device`` and ``batch`` (people) of a network; ``seed`` for what is drawn.
+    ``weights``: ``fit``, ``lift``, or a network's file; ``points``: where a network looks first
+    (auto, grid, mask, bank); ``device`` and ``batch`` (people) of a network; ``seed`` for what is
+    drawn.
     """
 
     weights: str = "fit"

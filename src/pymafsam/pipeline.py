@@ -39,6 +39,7 @@ ESTIMATORS = Table(
     "estimator",
     {
         "fit": "pymafsam.fitting.keypoints:load",
+        "lift": "pymafsam.fitting.keypoints:load_lifted",
         "network": "pymafsam.network.estimator:load",
     },
 )

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pymafsam import body
-from pymafsam.fitting import KeypointFit
+from pymafsam.config import EstimatorOptions
+from pymafsam.errors import BadUsage
+from pymafsam.fitting import KeypointFit, keypoints
 from pymafsam.fitting.cameras import Cameras
 from pymafsam.fitting.chain import Points, Skeleton, State, forward_kinematics, skinned_points
 from pymafsam.fitting.evidence import LINKS, landmark_points, link_matrix
@@ -102,6 +104,27 @@ def test_the_mirror_image_of_a_link_is_a_link():
     across = LINKS.index(("left_hip", "right_hip", 1.0))
     assert twins[across] == across
     assert signs[across] == -1
+
+
+@given(SEEDS)
+@settings(max_examples=10, deadline=None)
+def test_unfitted_bodies_are_posed_as_they_were_lifted_and_placed_by_their_keypoints(seed):
+    person = somebody(seed)
+    lift = keypoints.load_lifted(MODEL, EstimatorOptions(weights="lift"))
+    state, _ = lift.solve([person], [None], [camera.picture_camera(SIZE)])
+    told = LIFTER([person], cameras())
+    assert np.allclose(state.rotations[:, list(FREE)], told.turns)
+    assert np.allclose(state.betas, told.betas)
+    assert person.keypoints is not None
+    hips = camera.project(lift.points(state)[0].T, camera.picture_camera(SIZE))[11:13].mean(0)
+    extent = np.ptp(person.box.reshape(2, 2), axis=0).max()
+    assert np.linalg.norm(hips - person.keypoints[23:25, :2].mean(0)) < 0.2 * extent
+
+
+def test_a_body_the_lifter_does_not_know_is_not_lifted():
+    other = replace(MODEL, joints_template=MODEL.joints_template + 0.01)
+    with pytest.raises(BadUsage, match="--weights lift"):
+        keypoints.load_lifted(other, EstimatorOptions(weights="lift"))
 
 
 @given(SEEDS)

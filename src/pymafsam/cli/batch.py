@@ -12,6 +12,7 @@ import tyro
 from pymafsam.cli.bars import is_terminal, progress_bar
 from pymafsam.cli.inputs import read_names, recipe, report_failures
 from pymafsam.cli.options import MOST_THREADS, Flow, check_range, check_workers
+from pymafsam.config import ONE_BY_ONE
 from pymafsam.errors import BadUsage
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Batch(Flow):
         from pymafsam.scale.engines import Means
 
         # The fit takes people one by one; a network a whole batch.
-        group = 1 if self.weights == "fit" else self.batch
+        group = 1 if self.weights in ONE_BY_ONE else self.batch
         if self.engine == "ray":  # which alone knows the cluster's cores
             threads = max(self.threads, 1)
             return Means(workers=self.workers, threads=threads, group=group, gpus=self.gpus)

@@ -22,7 +22,7 @@ class Flow:
     """How people are found, masked and reconstructed."""
 
     weights: str = "fit"
-    """"fit" (the keypoint fit, no network), or a network: a checkpoint or an ONNX file."""
+    """"fit" (lifted, then fitted), "lift" (not fitted), or a network: checkpoint or ONNX file."""
     body: str = "anny24"
     """The embedded body, or the path of an SMPL file of yours."""
     detector: str = "auto"

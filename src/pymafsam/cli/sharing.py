@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pymafsam.ahead import cores
+from pymafsam.config import ONE_BY_ONE
 from pymafsam.errors import BadInput
 from pymafsam.scale.pool import Pool
 
@@ -47,7 +48,7 @@ class Maker:
 
     def pool(self) -> Pool[Picture, Outcome]:
         """As many workers as --workers says; pictures of a network's batch go together."""
-        group = 1 if self.options.weights == "fit" else self.options.batch
+        group = 1 if self.options.weights in ONE_BY_ONE else self.options.batch
         workers = self.options.workers
         return Pool(self, lost, workers=workers, group=group, threads=threads(workers))
 

@@ -172,7 +172,7 @@ class KeypointFit:
         state = self.first_state(problem) if begin is None else begin
         state, energy = minimise(problem, state, free, schedule.picture)
         masked = np.flatnonzero([mask is not None for mask in masks])
-        if self.settings.silhouette > 0 and len(masked):
+        if self.settings.silhouette > 0 and schedule.silhouette > 0 and len(masked):
             own = problem.take(masked)
             drawn = self._in_mask(own, [masks[int(k)] for k in masked], state.take(masked))
             state = state.put(masked, drawn)
@@ -331,6 +331,20 @@ def _given(observation: Observation, begin: Sequence[Body] | None) -> Iterator[G
 def load(model: BodyModel, options: EstimatorOptions) -> KeypointFit:
     """The row ``fit`` of the table of estimators."""
     return KeypointFit(model, lifter=Lifter.of(model))
+
+
+def load_lifted(model: BodyModel, options: EstimatorOptions) -> KeypointFit:
+    """The row ``lift``: as the lifter tells people, placed by their keypoints and not fitted.
+
+    Raises BadUsage for a body that the lifter was not trained on.
+    """
+    lifter = Lifter.of(model)
+    if lifter is None:
+        raise BadUsage(
+            f"--weights lift: the lifter was trained on the embedded body, not on {model.name}.\n"
+            "  Leave out --body, or give --weights fit."
+        )
+    return KeypointFit(model, schedule=Schedule(picture=0, silhouette=0), lifter=lifter)
 
 
 def _surface(model: BodyModel) -> Int[np.ndarray, "points"]:
