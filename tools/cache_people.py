@@ -3,12 +3,13 @@
     python tools/cache_people.py coco/train train.npz
     python tools/cache_people.py lsp lsp_dev.npz --split dev
 
-DATA is a COCO-format folder (images/, person_keypoints.json; everybody with a labelled keypoint, in
-the file's order) or a folder in LSP's form (images/, joints.npz; the box is 1.2 times the box of
-the joints inside the picture). Rows of the npz: image (file name), id (annotation or row), size
-(width, height), box, keypoints (33 x 3), answer_LAYOUT (each network's own points), world (33 x 3),
-presence, keypoint_score, mask (COCO run lengths of the person's own mask), channels (of the
-keypoint network's inner maps, in the picture and its mirror image), seconds.
+DATA is a COCO-format folder (images/, person_keypoints.json; everybody with a labelled keypoint,
+in the file's order), a folder in LSP's form (images/, joints.npz; the box is 1.2 times the box of
+the joints inside the picture) or LSP-Extended (keypoint_examples.py says whom of it). Rows of the
+npz: image (file name), id (annotation or row), size (width, height), box, keypoints (33 x 3),
+answer_LAYOUT (each network's own points), world (33 x 3), presence, keypoint_score, mask (COCO run
+lengths of the person's own mask), channels (of the keypoint network's inner maps, in the picture
+and its mirror image), seconds.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keypoint_examples import of_lspet
 from pymafsam import people
 from pymafsam.files import frames, rle
 from pymafsam.files.atomic import writing
@@ -59,6 +61,10 @@ def lsp_rows(data: Path, split: str | None) -> list[Row]:
     return rows
 
 
+def lspet_rows(data: Path) -> list[Row]:
+    return [(one.picture.name, one.row, one.box) for one in of_lspet(data)]
+
+
 def described(data: Path, rows: list[Row], detector: str) -> Iterator[tuple[Row, Person, tuple]]:
     """Every row's person; rows of one picture read it once."""
     network = with_features(people.load(detector), all_channels)
@@ -82,7 +88,12 @@ def main() -> None:
     parser.add_argument("--limit", type=int)
     options = parser.parse_args()
     is_coco = (options.data / "person_keypoints.json").is_file()
-    rows = coco_rows(options.data) if is_coco else lsp_rows(options.data, options.split)
+    if is_coco:
+        rows = coco_rows(options.data)
+    elif (options.data / "joints.mat").is_file():
+        rows = lspet_rows(options.data)
+    else:
+        rows = lsp_rows(options.data, options.split)
     columns: dict[str, list] = {}
     start = time.perf_counter()
     for row, person, size in described(options.data, rows[: options.limit], options.detector):

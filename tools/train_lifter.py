@@ -6,6 +6,12 @@ ANSWERS holds rendered people with what the keypoint networks said of them
 (tools/keypoint_answers.py), and are recombined (tools/recombined.py); photographs are what
 tools/annotated_people.py wrote. Beside --out lies features.safetensors, which belongs to it.
 Every 25th shard is held out; its errors are printed, with and without features.
+
+    python tools/train_lifter.py OTHERS --photographs more.npz --out lifter.safetensors \\
+        --begin src/pymafsam/fitting/lifter.safetensors src/pymafsam/people/features.safetensors \\
+        --rate 3e-4 --steps 4000 --kept 256 --photographs-batch 192
+
+goes on from a lifter and its features with other people.
 """
 
 import argparse
@@ -22,10 +28,11 @@ from pymafsam.body import BodyModel
 from pymafsam.evaluation import metrics
 from pymafsam.fitting.cameras import Cameras
 from pymafsam.fitting.chain import Skeleton, State, forward_kinematics, skinned_points
-from pymafsam.fitting.evidence import landmark_points, link_matrix, ray_frames
+from pymafsam.fitting.evidence import LANDMARKS, landmark_points, link_matrix, ray_frames
 from pymafsam.fitting.lifter import FREE, Inputs, box_sides, directions
 from pymafsam.fitting.priors import PosePrior
 from pymafsam.geometry import mirror, rotation
+from pymafsam.geometry.joints import mirrored
 from pymafsam.training import lifter_files, lifting
 from recombined import Answers, cameras_of, recombined
 
@@ -103,7 +110,10 @@ def joined(several: Sequence[lifting.Rendered]) -> lifting.Rendered:
 def annotated(
     paths: Sequence[Path], whitening: lifter_files.Whitening | None = None
 ) -> lifting.Annotated:
-    """People of photographs with their annotated landmarks, before the default camera."""
+    """People of photographs with their annotated landmarks, then their mirror images.
+
+    Before the default camera.
+    """
     table = read(paths)
     size = table["size"].astype(np.float64)
     cameras = Cameras(focal=np.hypot(*size.T), centre=size / 2, size=size)
@@ -117,17 +127,24 @@ def annotated(
         cameras=cameras,
     )
     frames, angular = ray_frames(boxes, cameras), box_sides(boxes) / cameras.focal
+    twins = [LANDMARKS.index(mirrored(name)) for name in LANDMARKS]
     seen = directions(table["seen"].astype(np.float64), frames, cameras) / angular[:, None, None]
     weight = table["weight"].astype(np.float64)
     weight = weight * (np.abs(seen).max(-1) < 3)
     as_tensor = lambda a: torch.from_numpy(np.ascontiguousarray(a, np.float32))  # noqa: E731
+    seen = np.clip(seen, -3, 3)
+    both = lambda one, other: as_tensor(np.concatenate([one, other]))  # noqa: E731
+    standing = upright(table["seen"], weight)
+    channels = None
+    if whitening is not None:
+        channels = torch.cat([whitening(table["channels"][:, way]) for way in (0, 1)])
     return lifting.Annotated(
-        inputs=as_tensor(inputs.rows()),
-        seen=as_tensor(np.clip(seen, -3, 3)),
-        weight=as_tensor(weight),
-        side=as_tensor(angular),
-        upright=as_tensor(upright(table["seen"], weight)),
-        channels=None if whitening is None else whitening(table["channels"][:, 0]),
+        inputs=both(inputs.rows(), inputs.mirrored().rows()),
+        seen=both(seen, seen[:, twins] * (-1, 1)),
+        weight=both(weight, weight[:, twins]),
+        side=both(angular, angular),
+        upright=both(standing, standing),
+        channels=channels,
     )
 
 
@@ -187,6 +204,9 @@ def main() -> None:
     parser.add_argument("--features", type=int, default=24, help="numbers at each keypoint")
     parser.add_argument("--kept", type=int, default=128, help="of the inner maps' channels")
     parser.add_argument("--width", type=int, default=448)
+    parser.add_argument("--begin", type=Path, nargs=2, metavar=("LIFTER", "FEATURES"))
+    parser.add_argument("--rate", type=float, default=lifting.LifterRecipe().rate)
+    parser.add_argument("--photographs-batch", type=int, default=128)
     parser.add_argument("--annotated", type=float, default=lifting.LifterRecipe().annotated)
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -214,6 +234,8 @@ def main() -> None:
         channels=0 if whitening is None else options.kept,
         features=options.features,
     )
+    if options.begin:
+        lifter_files.resume(network, options.begin[0], whitening, options.begin[1])
     chain = lifting.Chain(model, np.array(FREE))
     start = time.perf_counter()
 
@@ -228,7 +250,12 @@ def main() -> None:
     if photographs is not None:
         count = int(photographs.upright.sum())
         print(f"{len(photographs.inputs)} photographed people, {count} upright", flush=True)
-    recipe = lifting.LifterRecipe(steps=options.steps, annotated=options.annotated)
+    recipe = lifting.LifterRecipe(
+        steps=options.steps,
+        rate=options.rate,
+        annotated=options.annotated,
+        annotated_batch=options.photographs_batch,
+    )
     final = lifting.train(network, chain, known, others, photographs, recipe, report)
     lifter_files.save(final, model, options.out, whitening)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pymafsam import body
 from pymafsam.config import EstimatorOptions
-from pymafsam.errors import BadUsage
+from pymafsam.errors import BadInput, BadUsage
 from pymafsam.fitting import KeypointFit, keypoints
 from pymafsam.fitting.cameras import Cameras
 from pymafsam.fitting.chain import Points, Skeleton, State, forward_kinematics, skinned_points
@@ -239,6 +239,35 @@ class TestTraining:
         assert np.allclose(ours.turns, told.turns, atol=0.02)  # weights are kept in 16 bits
         assert np.allclose(ours.bones, told.bones, atol=0.02)
         assert np.allclose(np.log(ours.bone_sigma), told.bone_log, atol=0.05)
+
+    def test_a_saved_lifter_goes_on_as_it_was_also_in_other_components(self, tmp_path):
+        torch = pytest.importorskip("torch")
+        from pymafsam.training import lifter_files, lifting
+
+        mean = rotation.from_axis_angle(np.random.default_rng(0).normal(size=(len(FREE), 3)))
+        make = lambda kept: lifting.LifterNetwork(  # noqa: E731
+            mean, 10, len(LINKS), width=32, channels=kept, features=6
+        ).eval()
+        generator = np.random.default_rng(1)
+        sampled = generator.normal(3, 2, size=(40, 17, 30)).astype(np.float32)
+        before = lifter_files.Whitening.of(sampled.reshape(-1, 30), 20)
+        after = lifter_files.Whitening.of(sampled[:20].reshape(-1, 30), 30)
+        torch.manual_seed(0)
+        network, other = make(20), make(30)
+        for value in network.parameters():
+            torch.nn.init.normal_(value, std=0.1)
+        lifter_files.save(network, MODEL, tmp_path / "lifter.safetensors", before)
+        lifter_files.resume(other, tmp_path / "lifter.safetensors", after)
+        rows = torch.from_numpy(gather([somebody(k) for k in range(4)], cameras(4)).rows())
+        known = torch.ones(4, 17)
+        with torch.no_grad():
+            one = network(rows, lifting.Seen(channels=before(sampled[:4]).float(), points=known))
+            two = other(rows, lifting.Seen(channels=after(sampled[:4]).float(), points=known))
+        assert np.allclose(one.turns, two.turns, atol=0.02)  # kept in 16 bits
+        assert not np.allclose(one.turns, make(30)(rows).turns.detach(), atol=0.1)
+        narrow = lifting.LifterNetwork(mean, 10, len(LINKS), width=32, blocks=1)
+        with pytest.raises(BadInput, match="another lifter"):
+            lifter_files.resume(narrow, tmp_path / "lifter.safetensors")
 
     def test_the_chain_in_torch_is_the_chain_in_numpy(self):
         torch = pytest.importorskip("torch")

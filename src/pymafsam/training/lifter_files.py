@@ -9,8 +9,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pymafsam.body import BodyModel
+from pymafsam.errors import BadInput
 from pymafsam.files.atomic import writing
 from pymafsam.training.lifting import LifterNetwork
+
+NOT_OF_THE_NETWORK = ("sizes", "joints")  # what a file says beside its network's numbers
+_EMBEDDING = ("embed.weight", "embed.bias")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,37 @@ class Whitening:
         # safetensors writes memory as it lies, transposed or not.
         weight = np.ascontiguousarray(weight.T.astype(np.float16))
         return {"weight": weight, "bias": bias.astype(np.float32)}
+
+
+def resume(
+    network: LifterNetwork,
+    path: Path,
+    whitening: Whitening | None = None,
+    features: Path | None = None,
+) -> None:
+    """Fill ``network`` with a lifter that was saved, and its ``features`` (None: beside it).
+
+    A projection that was learned in other components is told in ``whitening``'s: as it was, but for
+    what those leave out of the channels. Raises BadInput for the file of another network.
+    """
+    from safetensors.numpy import load_file
+
+    state = {
+        name: torch.from_numpy(value.astype(np.float32))
+        for name, value in load_file(path).items()
+        if name not in NOT_OF_THE_NETWORK
+    }
+    if whitening is not None:
+        told = load_file(features or path.with_name("features.safetensors"))
+        weight = told["weight"].astype(np.float64).T
+        back = np.linalg.pinv(whitening.matrix.astype(np.float64))
+        state["embed.weight"] = torch.from_numpy((weight @ back.T).astype(np.float32))
+        bias = told["bias"] + weight @ whitening.mean
+        state["embed.bias"] = torch.from_numpy(bias.astype(np.float32))
+    missing, unknown = network.load_state_dict(state, strict=False)
+    known = {"norm.num_batches_tracked"} | (set() if whitening else {*_EMBEDDING})
+    if unknown or set(missing) - known:
+        raise BadInput(f"{path} is another lifter: {[*unknown, *(set(missing) - known)]}.")
 
 
 def to_arrays(network: LifterNetwork, model: BodyModel) -> dict[str, np.ndarray]:
