@@ -29,6 +29,7 @@ from pymafsam.people.looks import (
     look_at,
     upright_window,
 )
+from pymafsam.people.movenet import Seen
 from pymafsam.records import Person, Pixels
 
 MARGIN = 1.1  # side of MoveNet's window per longer side of the box
@@ -63,7 +64,7 @@ class Places:
 
     points: Coco
     fits: float
-    seen: movenet.Seen
+    seen: Seen
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Describer:
     """Describes people with both networks.
 
     ``thorough``: unclear people are looked at again; ``mirrored``: every look is at the mirror
-    image, too.
+    image, too. ``watch`` is told all that MoveNet saw of each person, in no order of theirs.
     """
 
     movenet: Callable[[Pixels], movenet.Heads]
@@ -79,6 +80,7 @@ class Describer:
     features: Projection | None = None
     thorough: bool = True
     mirrored: bool = True
+    watch: Callable[[Seen], None] | None = None
 
     def describe(self, pixels: Pixels, people: Sequence[Person]) -> list[Person]:
         """The same people with keypoints, answers, features, world, presence, keypoint_score, mask.
@@ -111,6 +113,8 @@ class Describer:
         return described(person, look, keypoints, answers, pixels)
 
     def _features(self, places: Places) -> Float[np.ndarray, "ways 17 features"] | None:
+        if self.watch is not None:
+            self.watch(places.seen)
         if self.features is None:
             return None
         return self.features(places.seen.at(places.points[:, :2]))

@@ -9,7 +9,7 @@ from pymafsam.geometry.joints import BLAZEPOSE33, COCO17
 from pymafsam.people.describe import Describer, own_window
 from pymafsam.people.detector import TwoSteps, without_mirror_images
 from pymafsam.people.landmarks import SIZE
-from pymafsam.people.movenet import CELLS, Heads
+from pymafsam.people.movenet import CELLS, Heads, Seen
 from pymafsam.records import Person
 
 # A standing figure in a window of 64 x 64 cells: row, column of COCO's 17 points.
@@ -160,3 +160,14 @@ def test_the_own_window_turns_with_the_person_and_holds_all_sure_points(angle, s
     assert window.angle == pytest.approx(angle, abs=1e-6)
     away = (points[:, :2] - window.centre) @ np.array([np.cos(angle), np.sin(angle)])
     assert np.abs(away).max() < window.side / 2
+
+
+def test_who_watches_is_told_what_was_seen_and_changes_nothing():
+    told: list[Seen] = []
+    describer = Describer(MoveNet(0.1), BlazePose(), watch=told.append)
+    (person,) = describer.describe(PIXELS, [PERSON])
+    plain = described(MoveNet(0.1), BlazePose())
+    np.testing.assert_array_equal(person.keypoints, plain.keypoints)
+    (seen,) = told  # of the chosen window alone, not of all eight looks
+    assert len(seen.ways) == 2
+    assert any((points == person.answers["coco17"]).all() for points in seen.readings)
