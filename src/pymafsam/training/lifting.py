@@ -18,7 +18,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from pymafsam.body import BodyModel
-from pymafsam.fitting.chain import Skeleton
+from pymafsam.fitting.chain import Points, Skeleton
 from pymafsam.fitting.evidence import landmark_points, link_matrix
 from pymafsam.fitting.lifter import COCO, INPUTS, LEAST_LOG, MOST_LOG, START_LOG
 from pymafsam.geometry import rotation
@@ -35,6 +35,28 @@ class Lift:
     beta_log: Float[Tensor, "batch betas"]
     bones: Float[Tensor, "batch links 3"]
     bone_log: Float[Tensor, "batch links 3"]
+
+    @staticmethod
+    def of(
+        raw: Float[Tensor, "batch outputs"], mean: Float[Tensor, "free 6"], sizes: tuple[int, ...]
+    ) -> "Lift":
+        """From outputs one after the other, as ``sizes`` tells them, and the mean pose."""
+        six, turn_log, betas, beta_log, bones, bone_log = raw.split(sizes, dim=1)
+        free, links = sizes[0] // 6, sizes[4] // 3
+        clip = lambda t, start: (t + start).clamp(LEAST_LOG, MOST_LOG)  # noqa: E731
+        return Lift(
+            turns=from_6d(six.reshape(-1, free, 6) + mean),
+            turn_log=clip(turn_log, START_LOG[0]).reshape(-1, free, 3),
+            betas=betas,
+            beta_log=clip(beta_log, START_LOG[1]),
+            bones=bones.reshape(-1, links, 3),
+            bone_log=clip(bone_log, START_LOG[2]).reshape(-1, links, 3),
+        )
+
+
+def sizes(free: int, betas: int, links: int) -> tuple[int, ...]:
+    """Numbers of each output: 6D turns, their deviations, betas, theirs, bones, theirs."""
+    return 6 * free, 3 * free, betas, betas, 3 * links, 3 * links
 
 
 class Block(nn.Module):
@@ -91,10 +113,15 @@ class LifterNetwork(nn.Module):
     @property
     def sizes(self) -> tuple[int, ...]:
         """Outputs: 6D turns, their deviations, betas, theirs, bones, theirs."""
-        free, links = self.free, self.links
-        return 6 * free, 3 * free, self.betas, self.betas, 3 * links, 3 * links
+        return sizes(self.free, self.betas, self.links)
 
     def forward(self, inputs: Float[Tensor, "batch inputs"], seen: "Seen | None" = None) -> Lift:
+        return Lift.of(self.raw(inputs, seen), self.mean, self.sizes)
+
+    def raw(
+        self, inputs: Float[Tensor, "batch inputs"], seen: "Seen | None" = None
+    ) -> Float[Tensor, "batch outputs"]:
+        """The outputs one after the other (``sizes``), turns as differences from the mean."""
         x = self.enter(self.norm(inputs))
         if seen is not None:
             told = nn.functional.silu(self.embed(seen.channels)) * seen.points[..., None]
@@ -102,18 +129,7 @@ class LifterNetwork(nn.Module):
             x = x + joined * seen.points.any(1, keepdim=True)
         for block in self.blocks:
             x = block(x)
-        six, turn_log, betas, beta_log, bones, bone_log = self.leave(self.final(x)).split(
-            self.sizes, dim=1
-        )
-        clip = lambda t, start: (t + start).clamp(LEAST_LOG, MOST_LOG)  # noqa: E731
-        return Lift(
-            turns=from_6d(six.reshape(-1, self.free, 6) + self.mean),
-            turn_log=clip(turn_log, START_LOG[0]).reshape(-1, self.free, 3),
-            betas=betas,
-            beta_log=clip(beta_log, START_LOG[1]),
-            bones=bones.reshape(-1, self.links, 3),
-            bone_log=clip(bone_log, START_LOG[2]).reshape(-1, self.links, 3),
-        )
+        return self.leave(self.final(x))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +141,10 @@ class Seen:
 
 
 class Chain(nn.Module):
-    """The body's joints and landmarks by forward kinematics, differentiable (fitting.chain)."""
+    """The body's joints and landmarks (or other ``points``) by forward kinematics, differentiable.
+
+    As ``fitting.chain`` does without torch.
+    """
 
     joints: Tensor
     joint_dirs: Tensor
@@ -134,9 +153,12 @@ class Chain(nn.Module):
     share: Tensor
     links: Tensor
 
-    def __init__(self, model: BodyModel, free: Int[np.ndarray, "free"]):
+    def __init__(
+        self, model: BodyModel, free: Int[np.ndarray, "free"], points: Points | None = None
+    ):
         super().__init__()
-        skeleton, points = Skeleton.of(model, ()), landmark_points(model)
+        skeleton = Skeleton.of(model, ())
+        points = landmark_points(model) if points is None else points
         self.free = [int(j) for j in free]
         self.levels = [
             (level.tolist(), skeleton.parents[level].tolist()) for level in skeleton.levels
@@ -246,14 +268,14 @@ def annotated_loss(lift: Lift, truth: Annotated, chain: Chain) -> Float[Tensor, 
     """Distance between projected and annotated points, and from standing upright."""
     _, points = chain(lift.turns, lift.betas)
     unit = truth.side[:, None, None]
-    placed = points + _placed(points, truth.seen * unit, truth.weight)[:, None]
-    shown = placed[..., :2] / placed[..., 2:].clamp(min=0.2) / unit
+    there = points + placed(points, truth.seen * unit, truth.weight)[:, None]
+    shown = there[..., :2] / there[..., 2:].clamp(min=0.2) / unit
     gap = (shown - truth.seen).square().sum(-1) / 0.03**2
     distance = (truth.weight * torch.log1p(gap / 9) * 9).sum(1) / truth.weight.sum(1).clamp(min=1)
-    return distance.mean() / 9 + (truth.upright * _lean(points)).mean()
+    return distance.mean() / 9 + (truth.upright * lean(points)).mean()
 
 
-def _lean(points: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batch"]:
+def lean(points: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batch"]:
     """Squared lean along the ray of trunk, thighs and shins, in deviations of 6 degrees, robust."""
     shoulders, hips, knees, ankles = (points[:, k : k + 2].mean(1) for k in (5, 11, 13, 15))
     out = torch.zeros_like(points[:, 0, 0])
@@ -265,7 +287,7 @@ def _lean(points: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batch"]:
     return out
 
 
-def _placed(
+def placed(
     points: Float[Tensor, "batch points 3"],
     seen: Float[Tensor, "batch points 2"],
     weight: Float[Tensor, "batch points"],
@@ -335,7 +357,7 @@ def train(
     total = 0.0
     for step in range(1, recipe.steps + 1):
         for group in optimiser.param_groups:
-            group["lr"] = recipe.rate * _rate(step, recipe)
+            group["lr"] = recipe.rate * rate(step, recipe)
         network.train()
         batch = rendered.take(_rows(len(rendered.inputs), recipe.batch, generator))
         loss = rendered_loss(_noisy(network, batch, recipe, generator), batch, chain)
@@ -387,7 +409,7 @@ def _rows(count: int, batch: int, generator: torch.Generator) -> Tensor:
     return torch.randint(count, (batch,), generator=generator)
 
 
-def _rate(step: int, recipe: LifterRecipe) -> float:
+def rate(step: int, recipe: LifterRecipe) -> float:
     """Linear warm-up, then half a cosine down to a hundredth."""
     if step < recipe.warm_up:
         return step / recipe.warm_up
