@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 import ablation_scores as scores
 from mapped_people import People, from_photographs, from_renders
-from mesh_rounds import Batch, Loop, lifted_network, seen
+from mesh_rounds import Batch, Loop, lifter_network, seen
 from pymafsam import body, points
 from pymafsam.body import BodyModel
 from pymafsam.fitting.lifter import FREE
@@ -222,8 +222,8 @@ def run(options: argparse.Namespace) -> None:
     with np.load(renders[options.held]) as shard:
         count = BANK * len(shard["box"])
     bank = torch.cat([known.own[:count], known.own[half : half + count]])
+    network = lifter_network(options.lifter)
     if any(WAYS[name].lifted for name in options.ways):
-        network = lifted_network(model)
         known, held, photographs = (some.started(network) for some in (known, held, photographs))
         options.coco_people = options.coco_people.started(network)
         options.lsp_people = options.lsp_people.started(network)
@@ -233,7 +233,7 @@ def run(options: argparse.Namespace) -> None:
         for name in options.ways:
             way, path = WAYS[name], options.out / f"{name}-{seed}.safetensors"
             torch.manual_seed(seed)
-            loop = Loop(model, way.looks, lifted=way.lifted)
+            loop = Loop(model, network, way.looks, lifted=way.lifted)
             print(path.stem, flush=True)
             if path.exists():
                 loop.load_state_dict(load_file(path))
@@ -260,6 +260,7 @@ def main() -> None:
     one.add_argument("--masks", nargs="*", default=[], help="coco=CACHE for shards without masks")
     one.add_argument("--coco", type=Path, required=True, help="annotations")
     one.add_argument("--lsp", type=Path, required=True, help="joints.npz")
+    one.add_argument("--lifter", type=Path, help="folder of another than the package's")
     one.add_argument("--steps", type=int, default=Recipe().steps)
     one.add_argument("--batch", type=int, default=Recipe().batch)
     one.add_argument("--out", type=Path, required=True)

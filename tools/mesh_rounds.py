@@ -7,6 +7,7 @@ tools/ablate_points.py, which trains it; people come in the shards of tools/inne
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -133,7 +134,10 @@ class Round(nn.Module):
 
 
 class Loop(nn.Module):
-    """``rounds`` corrections; ``looks`` says what each looks at: first, mesh, nothing."""
+    """Corrections, one per look (``looks``: first, mesh or nothing), from the mean or the lifter.
+
+    ``base`` lends the mean pose and what inputs are like.
+    """
 
     mean: Tensor
     deviation: Tensor
@@ -142,6 +146,7 @@ class Loop(nn.Module):
     def __init__(
         self,
         model: BodyModel,
+        base: lifting.LifterNetwork,
         looks: Sequence[str],
         *,
         lifted: bool,
@@ -150,7 +155,6 @@ class Loop(nn.Module):
     ):
         super().__init__()
         self.looks, self.lifted = tuple(looks), lifted
-        base = lifted_network(model)
         self.sizes, self.free = base.sizes, base.free
         self.register_buffer("mean", base.mean)
         self.register_buffer("middle", base.norm.running_mean)
@@ -238,12 +242,14 @@ class Loop(nn.Module):
         return told, torch.cat(state, 1)
 
 
-def lifted_network(model: BodyModel) -> lifting.LifterNetwork:
-    """The lifter that comes with the package, as a torch module that does not learn."""
-    from importlib.resources import files
-
-    weights = load_file(str(files(lifter.__package__) / "lifter.safetensors"))
-    pressed = load_file(str(files(features.__package__) / features.WEIGHTS))
+def lifter_network(folder: Path | None = None) -> lifting.LifterNetwork:
+    """The lifter that comes with the package, or that of a folder; it does not learn."""
+    if folder is None:
+        paths = [Path(lifter.__file__).with_name("lifter.safetensors")]
+        paths.append(Path(features.__file__).with_name(features.WEIGHTS))
+    else:
+        paths = [folder / "lifter.safetensors", folder / features.WEIGHTS]
+    weights, pressed = map(load_file, paths)
     betas, links = weights.pop("sizes").tolist()
     weights.pop("joints")
     channels, kept = pressed["weight"].shape

@@ -70,7 +70,7 @@ def test_directions_lie_in_the_window_where_the_picture_has_them(seed):
 
 
 def test_a_loop_answers_after_every_round_and_starts_from_the_lifter_if_told():
-    model = body.load("anny24")
+    model, network = body.load("anny24"), mesh_rounds.lifter_network()
     generator = torch.Generator().manual_seed(0)
     people, sides = 2, zip(mesh_rounds.SIDES, mesh_rounds.CHANNELS, strict=True)
     batch = mesh_rounds.Batch(
@@ -81,10 +81,10 @@ def test_a_loop_answers_after_every_round_and_starts_from_the_lifter_if_told():
         homography=torch.diag(torch.tensor([128.0, 128.0, 1.0])).repeat(people, 1, 1),
         side=torch.full((people,), 0.4),
         first=torch.rand(people, mesh_rounds.COUNT, 2, generator=generator) * SIZE,
-        start=torch.zeros(people, sum(mesh_rounds.lifted_network(model).sizes)),
+        start=torch.zeros(people, sum(network.sizes)),
     )
     for lifted in (False, True):
-        loop = mesh_rounds.Loop(model, ("first", "mesh", "mesh"), lifted=lifted).eval()
+        loop = mesh_rounds.Loop(model, network, ("first", "mesh", "mesh"), lifted=lifted).eval()
         out = loop(batch)
         assert len(out) == 3 + lifted
         assert all(torch.isfinite(lift.turns).all() for lift, _ in out)
