@@ -31,7 +31,7 @@ from pymafsam import body, points
 from pymafsam.body import BodyModel
 from pymafsam.fitting.lifter import FREE
 from pymafsam.people.movenet import SIZE
-from pymafsam.training import lifting
+from pymafsam.training import lifter_run, lifting
 from pymafsam.training.lifting import Lift
 
 BANK = 4  # shards of rendered people whose mask points are the bank
@@ -134,7 +134,7 @@ def train(
         multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average),
         use_buffers=True,
     )
-    pace = lifting.LifterRecipe(steps=recipe.steps, warm_up=recipe.warm_up)
+    pace = lifter_run.LifterRecipe(steps=recipe.steps, warm_up=recipe.warm_up)
     start, total = time.perf_counter(), 0.0
 
     def out(people: People, rows: Tensor) -> list[tuple[Lift, Tensor]]:
@@ -144,7 +144,7 @@ def train(
     loop.train()
     for step in range(1, recipe.steps + 1):
         for group in optimiser.param_groups:
-            group["lr"] = recipe.rate * lifting.rate(step, pace)
+            group["lr"] = recipe.rate * lifter_run.rate(step, pace)
         rows = torch.randint(len(known), (recipe.batch,), generator=generator)
         loss = rendered_loss(out(known, rows), known, rows, chain)
         rows = torch.randint(len(photographs), (recipe.batch // 2,), generator=generator)

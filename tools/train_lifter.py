@@ -33,7 +33,7 @@ from pymafsam.fitting.lifter import FREE, Inputs, box_sides, directions
 from pymafsam.fitting.priors import PosePrior
 from pymafsam.geometry import mirror, rotation
 from pymafsam.geometry.joints import mirrored
-from pymafsam.training import lifter_files, lifting
+from pymafsam.training import lifter_files, lifter_run, lifting
 from recombined import Answers, cameras_of, recombined
 
 HELD_OUT = 25  # of so many shards one is not trained on
@@ -199,15 +199,15 @@ def main() -> None:
     parser.add_argument("answers", type=Path)
     parser.add_argument("--photographs", type=Path, nargs="*", default=[])
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=lifting.LifterRecipe().steps)
+    parser.add_argument("--steps", type=int, default=lifter_run.LifterRecipe().steps)
     parser.add_argument("--copies", type=int, default=10, help="times people are recombined")
     parser.add_argument("--features", type=int, default=24, help="numbers at each keypoint")
     parser.add_argument("--kept", type=int, default=128, help="of the inner maps' channels")
     parser.add_argument("--width", type=int, default=448)
     parser.add_argument("--begin", type=Path, nargs=2, metavar=("LIFTER", "FEATURES"))
-    parser.add_argument("--rate", type=float, default=lifting.LifterRecipe().rate)
+    parser.add_argument("--rate", type=float, default=lifter_run.LifterRecipe().rate)
     parser.add_argument("--photographs-batch", type=int, default=128)
-    parser.add_argument("--annotated", type=float, default=lifting.LifterRecipe().annotated)
+    parser.add_argument("--annotated", type=float, default=lifter_run.LifterRecipe().annotated)
     options = parser.parse_args()
     torch.set_num_threads(1)
     model = body.load("anny24")
@@ -250,13 +250,13 @@ def main() -> None:
     if photographs is not None:
         count = int(photographs.upright.sum())
         print(f"{len(photographs.inputs)} photographed people, {count} upright", flush=True)
-    recipe = lifting.LifterRecipe(
+    recipe = lifter_run.LifterRecipe(
         steps=options.steps,
         rate=options.rate,
         annotated=options.annotated,
         annotated_batch=options.photographs_batch,
     )
-    final = lifting.train(network, chain, known, others, photographs, recipe, report)
+    final = lifter_run.train(network, chain, known, others, photographs, recipe, report)
     lifter_files.save(final, model, options.out, whitening)
 
 

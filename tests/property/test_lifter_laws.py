@@ -293,7 +293,7 @@ class TestTraining:
 
     def test_a_few_steps_bring_the_answers_nearer(self):
         torch = pytest.importorskip("torch")
-        from pymafsam.training import lifting
+        from pymafsam.training import lifter_run, lifting
 
         generator = torch.Generator().manual_seed(0)
         rows = torch.from_numpy(gather([somebody(k) for k in range(8)], cameras(8)).rows())
@@ -312,7 +312,7 @@ class TestTraining:
         )
         network = lifting.LifterNetwork(np.eye(3)[None].repeat(free, 0), 10, len(LINKS), width=32)
         before = float(lifting.rendered_loss(network.eval()(rows), truth, chain).detach())
-        recipe = lifting.LifterRecipe(steps=60, warm_up=5, batch=8, average=0.8)
-        better = lifting.train(network, chain, truth, None, None, recipe, lambda *_: None)
+        recipe = lifter_run.LifterRecipe(steps=60, warm_up=5, batch=8, average=0.8)
+        better = lifter_run.train(network, chain, truth, None, None, recipe, lambda *_: None)
         after = lifting.rendered_loss(better.eval()(rows), truth, chain).detach()
         assert float(after) < before - 0.5
