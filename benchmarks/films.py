@@ -10,38 +10,21 @@ per second by the wall clock, and the machine. For figures to be kept the machin
 
 import argparse
 import json
-import os
 import shutil
-import subprocess
-import sys
-import time
-from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
+from long_clip import run
 from pymafsam.files import video
 from timing import machine
 
 NUMBERS = ["--save", "json,npz"]
 
 
-@dataclass(frozen=True)
-class Spent:
-    """Seconds of a run: by the wall clock, and of all processors."""
-
-    wall: float
-    processor: float
-
-
-def run(clip: Path, out: Path, words: list[str]) -> Spent:
-    """A reconstruction in a process of its own, from the beginning."""
+def fresh(clip: Path, out: Path, words: list[str]) -> dict[str, float]:
+    """A reconstruction from the beginning."""
     shutil.rmtree(out, ignore_errors=True)
-    command = [sys.executable, "-m", "pymafsam.cli", "reconstruct", str(clip), "--out", str(out)]
-    begun = time.perf_counter()
-    process = subprocess.Popen([*command, *words], stderr=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{clip}: the reconstruction failed")
-    return Spent(time.perf_counter() - begun, used.ru_utime + used.ru_stime)
+    return run(clip, out, words)
 
 
 def first_frame(clip: Path, path: Path) -> Path:
@@ -74,22 +57,21 @@ def main() -> None:
         frames = sum(1 for _ in video.frames(clip, clip.stem, lambda *_: None))
         times = range(options.runs)
         load, whole = (
-            min((run(one, options.out / "results", [*words, *more]) for _ in times), key=_wall)
+            min(
+                (fresh(one, options.out / "results", [*words, *more]) for _ in times),
+                key=itemgetter("wall_s"),
+            )
             for one in (single, clip)
         )
         rows[name] = {
             "frames": frames,
-            "loading_s": round(load.wall, 2),
-            "wall_s": round(whole.wall, 2),
-            "processor_s": round(whole.processor, 2),
-            "frames_per_s": round((frames - 1) / (whole.wall - load.wall), 2),
+            "loading_s": round(load["wall_s"], 2),
+            "wall_s": round(whole["wall_s"], 2),
+            "processor_s": round(whole["processor_s"], 2),
+            "frames_per_s": round((frames - 1) / (whole["wall_s"] - load["wall_s"]), 2),
         }
         print(json.dumps({name: rows[name]}), flush=True)
     print(json.dumps({"machine": machine(), "rows": rows}, indent=1))
-
-
-def _wall(spent: Spent) -> float:
-    return spent.wall
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ from pymafsam.body import BodyModel
 from pymafsam.data.synthetic.answers import MASK_MARGIN, MASK_SIDE
 from pymafsam.files import rle
 from pymafsam.fitting.cameras import Cameras
-from pymafsam.fitting.evidence import LANDMARKS, ray_frames
-from pymafsam.fitting.lifter import Inputs, box_sides, directions
+from pymafsam.fitting.evidence import ray_frames
+from pymafsam.fitting.lifter import FURTHEST, box_sides
 from pymafsam.geometry.affine import (
     Square,
     Window,
@@ -31,13 +31,12 @@ from pymafsam.geometry.affine import (
     between_centres,
     inverse,
 )
-from pymafsam.geometry.joints import COCO17, flip_permutation, mirrored
+from pymafsam.geometry.joints import COCO17, flip_permutation
 from pymafsam.people.movenet import SIZE
 from pymafsam.training import lifting
 from recombined import cameras_of
-from train_lifter import rendered, upright
+from train_lifter import default_cameras, of_photographs, rendered, tensor
 
-FARTHEST = 3.0  # sides of the box; a point annotated farther away is somebody else's
 Column = np.ndarray
 UNUSED = ("window_pixels", "said_keypoints", "said_score")
 
@@ -125,7 +124,7 @@ def from_renders(paths: Sequence[Path], model: BodyModel, mask: str = "said_mask
     frames, side = ray_frames(boxes, cameras), box_sides(boxes) / cameras.focal
     joints = table["joints"].astype(np.float64) @ frames.transpose(0, 2, 1)
     seen = joints[..., :2] / np.maximum(joints[..., 2:], 0.1) / side[:, None, None]
-    seen = np.clip(seen, -FARTHEST, FARTHEST)
+    seen = np.clip(seen, -FURTHEST, FURTHEST)
     twins = [*map(int, flip_permutation("smpl24"))]
     own = [
         in_window(
@@ -153,36 +152,14 @@ def from_photographs(paths: Sequence[Path], caches: Mapping[str, Path]) -> Peopl
         if "mask" not in table:
             table["mask"] = cached_masks(caches[path.name.split("-")[0]], table["row"])
     table = {name: np.concatenate([one.pop(name) for one in tables]) for name in [*tables[0]]}
-    size, boxes = table["size"].astype(np.float64), table["box"].astype(np.float64)
-    cameras = Cameras(focal=np.hypot(*size.T), centre=size / 2, size=size)
-    inputs = Inputs.of(
-        boxes=boxes,
-        coco=table["coco"],
-        landmarks=table["blaze"],
-        metres=table["world"],
-        presence=table["presence"],
-        cameras=cameras,
-    )
     pairs = [as_landmarks(one, COCO17) for one in table["points"]]
-    places, weight = (np.stack([pair[k] for pair in pairs]) for k in (0, 1))
-    side = box_sides(boxes) / cameras.focal
-    seen = directions(places, ray_frames(boxes, cameras), cameras) / side[:, None, None]
-    weight = weight * (np.abs(seen).max(-1) < FARTHEST)
-    seen = np.clip(seen, -FARTHEST, FARTHEST)
-    twins = [LANDMARKS.index(mirrored(name)) for name in LANDMARKS]
-    stands = upright(places, weight)
-    truth = lifting.Annotated(
-        inputs=tensor(np.concatenate([inputs.rows(), inputs.mirrored().rows()])),
-        seen=tensor(np.concatenate([seen, seen[:, twins] * (-1, 1)])),
-        weight=tensor(np.concatenate([weight, weight[:, twins]])),
-        side=tensor(np.concatenate([side, side])),
-        upright=tensor(np.concatenate([stands, stands])),
-    )
+    truth = of_photographs(table, *(np.stack([pair[k] for pair in pairs]) for k in (0, 1)))
     own = [
         photographed(str(counts), shape, square(window))
         for counts, shape, window in zip(table["mask"], table["size"], table["window"], strict=True)
     ]
     kept = ("row", "size")
+    cameras = default_cameras(table)
     return _people(table, cameras, np.stack(own), truth, channels=table["channels"], kept=kept)
 
 
@@ -269,8 +246,3 @@ def cached_masks(cache: Path, rows: np.ndarray) -> Column:
     with np.load(cache, allow_pickle=False) as table:
         masks = dict(zip(table["id"].tolist(), table["mask"], strict=True))
     return np.array([masks[row] for row in rows.tolist()])
-
-
-def tensor(values: np.ndarray) -> Tensor:
-    """32 bits."""
-    return torch.from_numpy(np.ascontiguousarray(values, np.float32))

@@ -29,7 +29,7 @@ from pymafsam.evaluation import metrics
 from pymafsam.fitting.cameras import Cameras
 from pymafsam.fitting.chain import Skeleton, State, forward_kinematics, skinned_points
 from pymafsam.fitting.evidence import LANDMARKS, landmark_points, link_matrix, ray_frames
-from pymafsam.fitting.lifter import FREE, Inputs, box_sides, directions
+from pymafsam.fitting.lifter import FREE, FURTHEST, Inputs, box_sides, directions
 from pymafsam.fitting.priors import PosePrior
 from pymafsam.geometry import mirror, rotation
 from pymafsam.geometry.joints import mirrored
@@ -71,13 +71,12 @@ def rendered(
     poses = np.concatenate([turns, mirror.rotations(turns)])
     betas = np.concatenate([betas, betas])
     bones, places = _shapes(model, poses, betas)
-    as_tensor = lambda a: torch.from_numpy(np.ascontiguousarray(a, np.float32))  # noqa: E731
     return lifting.Rendered(
-        inputs=as_tensor(rows),
-        turns=as_tensor(poses[:, list(FREE)]),
-        betas=as_tensor(betas),
-        bones=as_tensor(bones),
-        joints=as_tensor(places),
+        inputs=tensor(rows),
+        turns=tensor(poses[:, list(FREE)]),
+        betas=tensor(betas),
+        bones=tensor(bones),
+        joints=tensor(places),
         channels=None
         if whitening is None
         else torch.cat([whitening(table[CHANNELS][:, way]) for way in (0, 1)]),
@@ -110,14 +109,23 @@ def joined(several: Sequence[lifting.Rendered]) -> lifting.Rendered:
 def annotated(
     paths: Sequence[Path], whitening: lifter_files.Whitening | None = None
 ) -> lifting.Annotated:
-    """People of photographs with their annotated landmarks, then their mirror images.
-
-    Before the default camera.
-    """
+    """People of photographs with their annotated landmarks, then their mirror images."""
     table = read(paths)
-    size = table["size"].astype(np.float64)
-    cameras = Cameras(focal=np.hypot(*size.T), centre=size / 2, size=size)
-    boxes = table["box"].astype(np.float64)
+    return of_photographs(table, table["seen"], table["weight"], whitening)
+
+
+def of_photographs(
+    table: dict[str, np.ndarray],
+    places: np.ndarray,
+    weight: np.ndarray,
+    whitening: lifter_files.Whitening | None = None,
+) -> lifting.Annotated:
+    """What was said of people (``table``) beside annotated landmarks; then their mirror images.
+
+    Before the default camera. ``places`` (people landmarks 2) are in picture pixels, ``weight`` is
+    0 where there is none.
+    """
+    cameras, boxes = default_cameras(table), table["box"].astype(np.float64)
     inputs = Inputs.of(
         boxes=boxes,
         coco=table["coco"],
@@ -128,13 +136,11 @@ def annotated(
     )
     frames, angular = ray_frames(boxes, cameras), box_sides(boxes) / cameras.focal
     twins = [LANDMARKS.index(mirrored(name)) for name in LANDMARKS]
-    seen = directions(table["seen"].astype(np.float64), frames, cameras) / angular[:, None, None]
-    weight = table["weight"].astype(np.float64)
-    weight = weight * (np.abs(seen).max(-1) < 3)
-    as_tensor = lambda a: torch.from_numpy(np.ascontiguousarray(a, np.float32))  # noqa: E731
-    seen = np.clip(seen, -3, 3)
-    both = lambda one, other: as_tensor(np.concatenate([one, other]))  # noqa: E731
-    standing = upright(table["seen"], weight)
+    seen = directions(places.astype(np.float64), frames, cameras) / angular[:, None, None]
+    weight = weight.astype(np.float64) * (np.abs(seen).max(-1) < FURTHEST)
+    seen = np.clip(seen, -FURTHEST, FURTHEST)
+    both = lambda one, other: tensor(np.concatenate([one, other]))  # noqa: E731
+    standing = upright(places, weight)
     channels = None
     if whitening is not None:
         channels = torch.cat([whitening(table["channels"][:, way]) for way in (0, 1)])
@@ -146,6 +152,17 @@ def annotated(
         upright=both(standing, standing),
         channels=channels,
     )
+
+
+def default_cameras(table: dict[str, np.ndarray]) -> Cameras:
+    """As pictures of these sizes have when nothing else is known."""
+    size = table["size"].astype(np.float64)
+    return Cameras(focal=np.hypot(*size.T), centre=size / 2, size=size)
+
+
+def tensor(values: np.ndarray) -> torch.Tensor:
+    """32 bits."""
+    return torch.from_numpy(np.ascontiguousarray(values, np.float32))
 
 
 def upright(seen: np.ndarray, weight: np.ndarray, most: float = 12.0) -> np.ndarray:
