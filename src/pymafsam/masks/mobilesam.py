@@ -15,7 +15,7 @@ from pymafsam.errors import BadInput
 from pymafsam.masks.bands import in_bands
 from pymafsam.masks.canvases import any_size
 from pymafsam.masks.sam import SamSegmenter
-from pymafsam.masks.view import CANVAS, LOGITS, Logits, completed
+from pymafsam.masks.view import CANVAS, LOGITS, Logits
 from pymafsam.pretrained import networks
 from pymafsam.pretrained.networks import Runs
 
@@ -32,9 +32,10 @@ ALL_SCORES = "/iou_prediction_head/layers.2/Gemm_output_0"
 class MobileSam:
     """The two networks behind the ``Engine`` protocol of ``masks.sam``."""
 
-    def __init__(self, encoder: Runs, decoder: Runs, *, any_size: bool = False):
-        """``any_size``: the encoder takes parts of canvases."""
-        self._encoder, self._decoder, self.is_local = encoder, decoder, any_size
+    is_local = True  # its encoder works in windows, and takes parts of canvases
+
+    def __init__(self, encoder: Runs, decoder: Runs):
+        self._encoder, self._decoder = encoder, decoder
 
     def encode(
         self, canvas: Float[np.ndarray, "1 3 rows columns"], corner: tuple[int, int] = (0, 0)
@@ -44,8 +45,7 @@ class MobileSam:
         What lies beyond the picture looks all the same to the network, and what lies beyond the
         surroundings of who is meant is not asked about.
         """
-        given = canvas if self.is_local else completed(canvas)
-        features = self._encoder.run(None, {self._encoder.inputs[0]: given})[0]
+        features = self._encoder.run(None, {self._encoder.inputs[0]: canvas})[0]
         before = [place * FEATURES // CANVAS for place in corner]
         missing = [
             (first, FEATURES - first - length)
@@ -150,5 +150,5 @@ def _load(encoder: Runs, source: str, threads: int) -> SamSegmenter:
     # More threads than one mostly wait for one another in a network of the decoder's size.
     decoder = networks.opened("mobilesam-decoder", threads=1, cut=opened)
     abreast = 1 if threads == 1 else OPINIONS
-    engine = MobileSam(encoder, decoder, any_size=True)
+    engine = MobileSam(encoder, decoder)
     return SamSegmenter(engine, source=source, abreast=abreast)
