@@ -177,6 +177,26 @@ def test_films_keep_size_times_and_sound(tmp_path, reconstructor):
     assert load(tmp_path / "walk.npz").seconds == pytest.approx(times, abs=1e-3)
 
 
+def test_sound_lies_beside_its_pictures_in_a_film(tmp_path):
+    # FFmpeg by itself brings together what is up to ten seconds apart.
+    times = np.arange(40) / 2.0
+    path = write(tmp_path / "walk.mp4", 200, times=np.arange(200) / 10, tone=True)
+    segments = [tmp_path / "a.mp4", tmp_path / "b.mp4"]
+    for segment, some in zip(segments, np.split(times, 2), strict=True):
+        encoder = video.Encoder(segment, SIZE, 2.0)
+        for k, seconds in enumerate(some):
+            encoder.write(picture(k), float(seconds))
+        encoder.close()
+    video.join(segments, tmp_path / "film.mp4", mark="ours", sound=path)
+    with av.open(str(tmp_path / "film.mp4")) as film:
+        packets = [p for p in film.demux() if p.dts is not None]
+        lain = sorted(packets, key=lambda packet: packet.pos)
+        seconds = np.array([float(p.dts * p.time_base) for p in lain])
+        kinds = {p.stream.type for p in lain}
+    assert kinds == {"video", "audio"}
+    assert np.abs(np.diff(seconds)).max() < 2.0
+
+
 @pytest.mark.parametrize("stop", [("look", 6), ("draw", 3), ("draw", 7)])
 def test_an_interrupted_run_goes_on_to_the_same_bytes(tmp_path, reconstructor, stop):
     path = write(tmp_path / "walk.mp4", 9, tone=True)

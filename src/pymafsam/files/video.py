@@ -9,6 +9,8 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from heapq import merge
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,7 @@ from pymafsam.records import Frame, Pixels
 if TYPE_CHECKING:
     from av import VideoFrame, VideoStream
     from av.container import InputContainer, OutputContainer
+    from av.packet import Packet
     from av.stream import Stream
 
 log = logging.getLogger(__name__)
@@ -222,23 +225,28 @@ def join(segments: Sequence[Path], path: Path, *, mark: str, sound: Path | None 
     with av.open(str(path), "w", format="mp4") as film:
         film.metadata["comment"] = mark
         with opened(segments[0]) as first:
-            stream = film.add_stream_from_template(first.streams.video[0])
+            parts = [_packets(segments, "video", film.add_stream_from_template(_first(first)))]
         audio = None if sound is None else _sound(film, sound)
-        for segment in segments:
-            with opened(segment) as source:
-                _copy(source, source.streams.video[0], film, stream)
         if audio is not None and sound is not None:
-            with opened(sound) as source:
-                _copy(source, source.streams.audio[0], film, audio)
-
-
-def _copy(
-    source: "InputContainer", stream: "Stream", film: "OutputContainer", to: "Stream"
-) -> None:
-    for packet in source.demux(stream):
-        if packet.dts is not None:
-            packet.stream = to
+            parts.append(_packets([sound], "audio", audio))
+        # Sound lies beside its pictures: a page plays the film while it loads.
+        for _, packet in merge(*parts, key=itemgetter(0)):
             film.mux(packet)
+
+
+def _first(container: "InputContainer") -> "VideoStream":
+    return container.streams.video[0]
+
+
+def _packets(paths: Sequence[Path], kind: str, to: "Stream") -> Iterator[tuple[float, "Packet"]]:
+    """Seconds and packets of files that follow one another, of their first stream of a kind."""
+    for path in paths:
+        with opened(path) as source:
+            for packet in source.demux(**{kind: 0}):
+                if packet.dts is not None:
+                    seconds = float(packet.dts * packet.time_base)
+                    packet.stream = to
+                    yield seconds, packet
 
 
 def _sound(film: "OutputContainer", source: Path) -> "Stream | None":
