@@ -13,8 +13,16 @@ from pymafsam.errors import BadInput, BadUsage
 from pymafsam.fitting import KeypointFit, keypoints
 from pymafsam.fitting.cameras import Cameras
 from pymafsam.fitting.chain import Points, Skeleton, State, forward_kinematics, skinned_points
-from pymafsam.fitting.evidence import LINKS, landmark_points, link_matrix
-from pymafsam.fitting.lifter import FREE, Inputs, Lifter, gather, mirrored_links
+from pymafsam.fitting.evidence import LINKS, landmark_points, link_matrix, ray_frames
+from pymafsam.fitting.lifter import (
+    FREE,
+    OF_LIMBS,
+    Inputs,
+    Lifter,
+    LiftTrust,
+    gather,
+    mirrored_links,
+)
 from pymafsam.geometry import camera, joints, mirror, rotation
 from pymafsam.people.features import Features
 from pymafsam.records import Person
@@ -119,6 +127,28 @@ def test_unfitted_bodies_are_posed_as_they_were_lifted_and_placed_by_their_keypo
     hips = camera.project(lift.points(state)[0].T, camera.picture_camera(SIZE))[11:13].mean(0)
     extent = np.ptp(person.box.reshape(2, 2), axis=0).max()
     assert np.linalg.norm(hips - person.keypoints[23:25, :2].mean(0)) < 0.2 * extent
+
+
+def test_what_is_believed_along_the_ray_keeps_limbs_from_leaning():
+    people = [somebody(seed) for seed in range(12)]
+    told = LIFTER(people, cameras(12))
+    skeleton, points, links = Skeleton.of(MODEL, ()), landmark_points(MODEL), link_matrix()
+
+    def depths(state: State) -> np.ndarray:
+        posed = forward_kinematics(skeleton, state)
+        bones = skinned_points(points, posed, state.betas).sum(axis=1) @ links
+        frames = ray_frames(np.stack([person.box for person in people]), cameras(12))
+        return (frames @ bones)[:, 2, OF_LIMBS]
+
+    turns = np.broadcast_to(np.eye(3), (12, 24, 3, 3)).copy()
+    turns[:, list(FREE)] = told.turns
+    lifted = depths(State(rotations=turns, betas=told.betas, translation=np.zeros((12, 3))))
+    apart = []
+    for along_ray in (0.2, 0.45, 2.0):
+        fit = KeypointFit(MODEL, lifter=LIFTER, lift_trust=LiftTrust(along_ray=along_ray))
+        state, _ = fit.solve(people, [None] * 12, [camera.picture_camera(SIZE)] * 12)
+        apart.append(np.abs(depths(state) - lifted).mean())
+    assert apart[0] < apart[1] < apart[2]
 
 
 def test_a_body_the_lifter_does_not_know_is_not_lifted():

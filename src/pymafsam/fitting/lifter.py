@@ -21,7 +21,7 @@ from jaxtyping import Float, Int, Shaped
 from pymafsam.body import BodyModel
 from pymafsam.fitting.cameras import Cameras
 from pymafsam.fitting.chain import State, forward_kinematics, skinned_points
-from pymafsam.fitting.evidence import LEANING, LINKS, ray_frames
+from pymafsam.fitting.evidence import LINKS, ray_frames
 from pymafsam.fitting.objective import Objective
 from pymafsam.geometry import joints, rotation
 from pymafsam.geometry.mirror import ACROSS
@@ -40,7 +40,15 @@ INPUTS = 3 * COCO + 3 * LANDMARKS + 3 * LANDMARKS + VIEW
 LEAST_LOG, MOST_LOG = -4.6, 1.5  # of stated deviations: .01 to 4.5
 START_LOG = (-1.0, 0.0, -2.5)  # where those of turns, betas and bones begin in training
 EPSILON = 1e-5  # torch's, in both kinds of normalisation
-OF_LEGS = [row for row, (start, end, _) in enumerate(LINKS) if (start, end) in LEANING]
+# Bones of trunk, arms and legs: of those links whose ends are of one side, hips and shoulders among
+# them.
+OF_LIMBS = [
+    row
+    for row, (start, end, _) in enumerate(LINKS)
+    if start.endswith(("hip", "shoulder", "elbow", "knee"))
+    and end.endswith(("shoulder", "elbow", "wrist", "knee", "ankle"))
+    and start.split("_")[0] == end.split("_")[0]
+]
 EDGE = 0.01  # of the box's side: nearer to the picture's edge than this, a box is cut off
 
 
@@ -248,20 +256,21 @@ class LiftTrust:
     pictures, the lean of people who stand there, and rendered people.
     """
 
-    turn: float = 0.8
+    turn: float = 1.0
     least_turn: float = 0.08  # radians
     bones: float = 0.8
     least_bone: float = 0.02  # metres
-    # Of legs' bones along the ray, beside that. A knee bends one way only, so a shin that noise
-    # makes short in the picture always leans the same way, unless it is told not to.
-    legs_along_ray: float = 0.4
+    # Of limbs' and the trunk's bones along the ray, beside that. People are not built like the body
+    # that is fitted, and noise makes limbs shorter or longer in the picture: whatever may lean
+    # does, to look it, unless it is told not to.
+    along_ray: float = 0.45
 
 
 def led(problem: Objective, lifted: Lifted, trust: LiftTrust) -> Objective:
     """The same problem with what was lifted in place of metric landmarks and usual poses."""
     first = _state(problem, lifted)
     sigma = np.maximum(trust.bones * lifted.bone_sigma, trust.least_bone)
-    sigma[:, OF_LEGS, 2] *= trust.legs_along_ray
+    sigma[:, OF_LIMBS, 2] *= trust.along_ray
     evidence = replace(
         problem.evidence,
         bones=_bones(problem, first),
