@@ -33,12 +33,14 @@ from pymafsam.people.movenet import Seen
 from pymafsam.records import Person, Pixels
 
 MARGIN = 1.1  # side of MoveNet's window per longer side of the box
+CLOSER = 1.0  # the same of a second window: a closer look, which cuts limbs off here and there
 BOX_MARGIN = 1.5  # side of BlazePose's where the person's own size is not known
 # Somebody whose points fit the box less, or whose trunk is turned by more (radians), is looked at
 # turned too, and believed turned where that fits so much better.
 UNCLEAR = 0.25
 TURNED = np.pi / 4
 CLEARER = 0.1
+ASLANT = np.pi / 12  # radians; whose trunk is turned by less counts as upright in a window
 # Points that fit the box less do not say where BlazePose should look; nor does a single point
 # below this confidence.
 SURE = 0.2
@@ -72,7 +74,8 @@ class Describer:
     """Describes people with both networks.
 
     ``thorough``: unclear people are looked at again; ``mirrored``: every look is at the mirror
-    image, too. ``watch`` is told all that MoveNet saw of each person, in no order of theirs.
+    image, too; with both, everybody is looked at closer, too. ``watch`` is told all that MoveNet
+    saw of each person in the window of their features, in no order of theirs.
     """
 
     movenet: Callable[[Pixels], movenet.Heads]
@@ -104,7 +107,7 @@ class Describer:
         return side_by_side(one, people)
 
     def _one(self, pixels: Pixels, person: Person) -> Person:
-        places = self._places(pixels, person.box)
+        places = self._closer(pixels, person.box)
         look = self._look(pixels, person.box, places)
         landmarks = np.column_stack([look.points, look.strength])[:POINTS]
         keypoints = merged(places.points, landmarks, person.box)
@@ -118,6 +121,18 @@ class Describer:
         if self.features is None:
             return None
         return self.features(places.seen.at(places.points[:, :2]))
+
+    def _closer(self, pixels: Pixels, box: Float[np.ndarray, "4"]) -> Places:
+        """``_places``, with points in which a closer look at the same person has a say, too.
+
+        At people who are aslant in their window it looks turned as they are.
+        """
+        places = self._places(pixels, box)
+        if not (self.thorough and self.mirrored):
+            return places
+        window = replace(around_box(box, CLOSER), angle=_facing(places))
+        points = movenet.agreed(places.points, self._read(pixels, window, box).points, box)
+        return replace(places, points=points, fits=agreement(points[:, :2], points[:, 2], box))
 
     def _places(self, pixels: Pixels, box: Float[np.ndarray, "4"]) -> Places:
         """MoveNet's look at the box; where no clear figure stands there, also turned."""
@@ -166,6 +181,13 @@ def alike(look: Look, places: Places, box: Float[np.ndarray, "4"]) -> float:
     """How far BlazePose's points lie on MoveNet's, 0..1."""
     theirs = np.column_stack([look.points, look.strength])[COCO]
     return Compared.of(places.points, theirs, box).alike.item()
+
+
+def _facing(places: Places) -> float:
+    """The angle at which a window has the person upright, or nearly."""
+    seen, own = places.seen.window.angle, leaning(places.points)
+    aslant = (own - seen + np.pi) % (2 * np.pi) - np.pi
+    return own if abs(aslant) >= ASLANT else seen
 
 
 def leaning(points: Coco) -> float:

@@ -26,6 +26,8 @@ POINTS = len(COCO17)
 NEARNESS = 1.8
 GUESSED = 5.0
 REACH = 3.0  # cells around a heatmap's best one that are asked, too, where the keypoint is
+APART = 0.03  # of the box's longer side: looks this far from each other are half of two minds
+LEAST = 1e-6  # confidence, so that two looks that are sure of nothing have shares, too
 FLIP = flip_permutation("coco17")
 # The inner maps that are handed on, and how many pixels of the window their cells stand for.
 MAPS = {"map32": 32, "map16": 16, "up16": 16, "up8": 8, "up4": 4}
@@ -155,6 +157,23 @@ def read(
         readings, ways = [plain], (plain,)
     placed = np.stack([_placed(decode(heads), window) for heads in readings])
     return Seen(readings=placed, ways=ways, window=window)
+
+
+def agreed(
+    one: Float[np.ndarray, "17 3"], other: Float[np.ndarray, "17 3"], box: Float[np.ndarray, "4"]
+) -> Float[np.ndarray, "17 3"]:
+    """Two looks' points made one: between them where they are near each other, else the surer.
+
+    Shares go with the square of the confidences; the confidence is the mean of both.
+    """
+    size = float(max(box[2] - box[0], box[3] - box[1], 1.0))
+    near = np.exp(-((np.linalg.norm(one[:, :2] - other[:, :2], axis=1) / size / APART) ** 2))
+    is_surer = one[:, 2] >= other[:, 2]
+    own = np.where(is_surer, 1.0, near) * (one[:, 2] + LEAST) ** 2
+    theirs = np.where(is_surer, near, 1.0) * (other[:, 2] + LEAST) ** 2
+    share = (theirs / (own + theirs))[:, None]
+    places = one[:, :2] + share * (other[:, :2] - one[:, :2])
+    return np.column_stack([places, (one[:, 2] + other[:, 2]) / 2])
 
 
 def _placed(points: Float[np.ndarray, "17 3"], window: Window) -> Float[np.ndarray, "17 3"]:

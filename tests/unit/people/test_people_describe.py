@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pymafsam.geometry.joints import BLAZEPOSE33, COCO17
+from pymafsam.people import movenet
 from pymafsam.people.describe import Describer, own_window
 from pymafsam.people.detector import TwoSteps, without_mirror_images
 from pymafsam.people.landmarks import SIZE
-from pymafsam.people.movenet import CELLS, Heads, Seen
+from pymafsam.people.movenet import CELLS, Heads, Seen, agreed
 from pymafsam.records import Person
 
 # A standing figure in a window of 64 x 64 cells: row, column of COCO's 17 points.
@@ -81,8 +82,10 @@ def test_where_movenet_is_surer_places_are_its_own_and_the_rest_is_blazeposes():
     person = described(MoveNet(0.9), BlazePose(logit=-3.0))
     assert person.keypoints is not None
     assert person.presence == pytest.approx(0.8)
-    # The window is 66 pixels around (50, 50); cell i is at i / 64 of it.
-    nose = 50 - 66 / 2 + 66 / 64 * np.array([32, 14])
+    # The windows are 66 and 60 pixels around (50, 50); cell i is at i / 64 of them. The figure is
+    # as sure in both, so its points are nearer to where the first has them.
+    nose, closer = (50 - side / 2 + side / 64 * np.array([32, 14]) for side in (66, 60))
+    nose = nose + (closer - nose) * 0.3
     np.testing.assert_allclose(person.keypoints[BLAZEPOSE33.index("nose"), :2], nose, atol=1)
     heel = BLAZEPOSE33.index("left_heel")
     there = person.answers["blazepose33"]
@@ -104,10 +107,10 @@ def test_whoever_is_clear_is_looked_at_once_by_each_network():
     assert person.keypoints is not None
 
 
-def test_whoever_is_looked_at_thoroughly_is_looked_at_mirrored():
+def test_whoever_is_looked_at_thoroughly_is_looked_at_mirrored_and_closer():
     movenet = MoveNet(0.8)
     described(movenet, BlazePose())
-    assert movenet.runs == 2
+    assert movenet.runs == 4
 
 
 def test_of_two_figures_the_one_in_the_box_is_meant_not_their_mean():
@@ -120,6 +123,20 @@ def test_of_two_figures_the_one_in_the_box_is_meant_not_their_mean():
         np.testing.assert_allclose(found, agreed, atol=1e-9)
 
 
+def test_two_looks_agree_on_what_is_between_them_or_on_the_surer():
+    box = np.array([0.0, 0.0, 50.0, 100.0])
+    one = np.column_stack([np.full((17, 2), 40.0), np.full(17, 0.8)])
+    np.testing.assert_allclose(agreed(one, one, box), one)
+    near = one + (1.0, 0.0, -0.2)
+    between = agreed(one, near, box)
+    assert ((between[:, 0] > 40.0) & (between[:, 0] < 40.5)).all()
+    np.testing.assert_allclose(between[:, 2], 0.7)
+    np.testing.assert_allclose(agreed(near, one, box), between)
+    far = one + (30.0, 0.0, -0.1)
+    np.testing.assert_allclose(agreed(far, one, box)[:, :2], one[:, :2], atol=1e-6)
+    np.testing.assert_allclose(agreed(one * (1, 1, 0), far * (1, 1, 0), box)[:, :2], one[:, :2])
+
+
 def test_a_detector_can_do_without_mirror_images():
     movenet = MoveNet(0.8)
     detector = without_mirror_images(TwoSteps(lambda pixels: [], Describer(movenet, BlazePose())))
@@ -130,7 +147,8 @@ def test_a_detector_can_do_without_mirror_images():
 def test_the_unclear_are_looked_at_turned_too():
     movenet = MoveNet(0.1)
     described(movenet, BlazePose())
-    assert movenet.runs == 8  # upright and turned three times, each with the mirror image
+    # Upright, turned three times, and closer, each with the mirror image.
+    assert movenet.runs == 10
     assert described(MoveNet(0.1), BlazePose(), thorough=False).keypoints is not None
 
 
@@ -138,7 +156,7 @@ def test_whoever_lies_is_looked_at_turned():
     lying = MoveNet(0.8)
     lying.figure = {name: (column, row) for name, (row, column) in FIGURE.items()}
     described(lying, BlazePose())
-    assert lying.runs == 8
+    assert lying.runs == 10
 
 
 def test_a_look_at_somebody_else_is_taken_again():
@@ -168,6 +186,22 @@ def test_who_watches_is_told_what_was_seen_and_changes_nothing():
     (person,) = describer.describe(PIXELS, [PERSON])
     plain = described(MoveNet(0.1), BlazePose())
     np.testing.assert_array_equal(person.keypoints, plain.keypoints)
-    (seen,) = told  # of the chosen window alone, not of all eight looks
+    (seen,) = told  # of the chosen window alone, not of all ten looks
     assert len(seen.ways) == 2
-    assert any((points == person.answers["coco17"]).all() for points in seen.readings)
+    assert seen.window.side == pytest.approx(66)
+
+
+@pytest.mark.parametrize(("turned", "seen"), [(0.1, 0.0), (0.5, 0.5), (-0.5, -0.5)])
+def test_the_closer_look_is_turned_as_people_are_who_are_aslant(turned, seen, monkeypatch):
+    angles: list[float] = []
+
+    def read(network, pixels, window, *, mirror):
+        angles.append(window.angle)
+        return movenet.Seen(readings=np.stack([points] * 3), ways=(), window=window)
+
+    upright = np.array([FIGURE[name][::-1] for name in COCO17], float) - 32
+    turn = np.array([[np.cos(turned), -np.sin(turned)], [np.sin(turned), np.cos(turned)]])
+    points = np.column_stack([upright @ turn.T + 50, np.full(17, 0.9)])
+    monkeypatch.setattr(movenet, "read", read)
+    described(MoveNet(0.9), BlazePose())
+    assert angles == pytest.approx([0.0, seen])
