@@ -17,6 +17,7 @@ from pymafsam.clips.film import Stage, kinds, pieces
 from pymafsam.clips.following import Followed, Wanted, follow
 from pymafsam.clips.looking import Ask, Looker
 from pymafsam.clips.looks import Look
+from pymafsam.clips.memory import give_back
 from pymafsam.clips.motions import Studio
 from pymafsam.clips.neighbours import REACH, Neighbours
 from pymafsam.clips.shelf import CHUNK, Shelf, chunk_of
@@ -311,9 +312,12 @@ def motions(clip: Clip, shelf: Shelf) -> tuple[Followed, SequenceScene]:
     """Everybody's motion; what is on the shelf need not be looked at again."""
     with QUIET:
         camera = clip.look(shelf)
+        give_back()
         clip.carry(shelf, camera)
         followed = clip.follow(shelf, camera)
-        return followed, clip.fit(shelf, followed, camera)
+        scene = clip.fit(shelf, followed, camera)
+        give_back()
+        return followed, scene
 
 
 def _refuse_another_size(frame: Frame, last: list[Frame]) -> None:
