@@ -10,7 +10,13 @@ later is chosen there. RUN/weights.safetensors are the averaged weights of the w
 
 writes half of the way from the published to the learned weights, as differences: weights between
 the two are better than either on pictures of both kinds (Wortsman et al., "Robust fine-tuning of
-zero-shot models", 2022).
+zero-shot models", 2022). Of several runs (--with) the mean is taken (Wortsman et al., "Model
+soups", 2022).
+
+    python tools/train_keypoints.py RUN --coco coco/train --lsp lsp --lspet lspet --steps 2600 \\
+        --begin src/pymafsam/pretrained/keypoints.safetensors 0.75 --seed 11
+
+goes on from weights that were mixed so, in closer windows.
 """
 
 import argparse
@@ -62,6 +68,11 @@ class Recipe:
     margin: float = 1.12  # the window's side per longer side of the box
     shift: float = 0.04  # of the window's side: deviation of its place
     pasted: float = 0.3  # chance of somebody else pasted beside, before or behind
+
+
+AGAIN = replace(
+    Recipe(), steps=2600, rate=2.4e-5, average=0.995, coco=0.5, lsp=0.15, lspet=0.35, margin=1.07
+)
 
 
 def others_of(examples: Sequence[Example]) -> list[pasted_people.CutOut]:
@@ -255,10 +266,23 @@ def as_read(heads: movenet.Heads, row: int) -> decoder.Heads:
     )
 
 
-def mix(run: Path, share: float, out: Path) -> None:
+def begun(path: Path, share: float) -> movenet.MoveNet:
+    """The network of which ``mix`` wrote ``share`` of what it had learned to ``path``."""
+    network = movenet.pretrained()
+    layers = list(movenet.in_order(network))
+    with torch.no_grad():
+        for name, difference in load_file(path).items():
+            number, _, part = name.partition(".")
+            getattr(layers[int(number)], part).add_(difference.float() / share)
+    return network
+
+
+def mix(runs: Sequence[Path], share: float, out: Path) -> None:
     """The differences that ``pretrained.conversions.add_learned`` adds, in 16 bits."""
     published, learned = movenet.pretrained(), movenet.thunder()
-    learned.load_state_dict(load_file(run / "weights.safetensors"))
+    found = [load_file(run / "weights.safetensors") for run in runs]
+    mean = {name: sum(one[name] for one in found) / len(found) for name in found[0]}
+    learned.load_state_dict(mean)
     pairs = zip(movenet.in_order(published), movenet.in_order(learned), strict=True)
     differences = {}
     for number, (before, after) in enumerate(pairs):
@@ -272,22 +296,23 @@ def mix(run: Path, share: float, out: Path) -> None:
 
 
 def main() -> None:
-    usual = Recipe()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("run", type=Path)
     for name in ("coco", "lsp", "lspet"):
         parser.add_argument(f"--{name}", type=Path)
-    parser.add_argument("--steps", type=int, default=usual.steps)
-    parser.add_argument("--rate", type=float, default=usual.rate)
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--rate", type=float)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--pasted", type=float, default=usual.pasted, metavar="CHANCE")
+    parser.add_argument("--pasted", type=float, metavar="CHANCE")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--begin", nargs=2, metavar=("LEARNED", "SHARE"))
     parser.add_argument("--mix", nargs=2, metavar=("SHARE", "OUT"))
+    parser.add_argument("--with", dest="beside", type=Path, nargs="+", default=[], metavar="RUN")
     options = parser.parse_args()
     if options.mix:
-        mix(options.run, float(options.mix[0]), Path(options.mix[1]))
+        mix([options.run, *options.beside], float(options.mix[0]), Path(options.mix[1]))
         return
     torch.set_num_threads(options.threads)
     options.run.mkdir(parents=True, exist_ok=True)
@@ -299,8 +324,11 @@ def main() -> None:
     everything = undoubted(everything, np.load(kept, allow_pickle=False))
     examples = [one for one in everything if not one.held_out]
     print(f"{len(examples)} of {len(everything)} people", flush=True)
-    changed = {name: getattr(options, name) for name in ("steps", "rate", "pasted")}
-    recipe = replace(usual, **changed)
+    told = {name: getattr(options, name) for name in ("steps", "rate", "pasted")}
+    changed = {name: value for name, value in told.items() if value is not None}
+    recipe = replace(AGAIN if options.begin else Recipe(), **changed)
+    if options.begin:
+        network = begun(Path(options.begin[0]), float(options.begin[1]))
     train(Learner(network, recipe), Batches(examples, recipe, options.seed), options.run)
 
 

@@ -131,11 +131,11 @@ ASSETS: dict[str, Asset] = {
         Asset(
             name="keypoints",
             does="17 keypoints in the picture, surer than BlazePose's: MoveNet taught further",
-            file="keypoints-3.0.4-3.onnx",
+            file="keypoints-3.0.4-4.onnx",
             licence="Apache-2.0 (MoveNet; what it was taught is ours); package MIT",
             sources={HUMAN_MODELS: _MOVENET},
             made_by="pymafsam.pretrained.conversions:keypoints",
-            digest="1beee70390de988ec5388fccc371b568de9f477f63575411360e2677049638eb",
+            digest="d4a7ff291fa4420ef92cd30eda14e24629400da4435201a3a87434e4de1f5d9d",
         ),
         Asset(
             name="movenet",
