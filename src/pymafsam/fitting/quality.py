@@ -23,15 +23,15 @@ LEGS = ("left_knee", "right_knee", "left_ankle", "right_ankle")
 ARMS = ("left_elbow", "right_elbow", "left_wrist", "right_wrist")
 
 COEFFICIENTS: Mapping[str, float] = {
-    "constant": -2.140,
-    "face": 0.902,
-    "torso": 1.147,
-    "arms": 0.214,
-    "legs": -0.186,
-    "presence": 0.353,
-    "explained": 1.346,
-    "box_overlap": 2.407,
-    "side": 0.236,
+    "constant": -1.304,
+    "face": 0.437,
+    "torso": 1.577,
+    "arms": 0.435,
+    "legs": -0.340,
+    "presence": 0.381,
+    "explained": 1.245,
+    "box_overlap": 1.290,
+    "side": 0.216,
 }
 FEATURES: tuple[str, ...] = tuple(COEFFICIENTS)
 
