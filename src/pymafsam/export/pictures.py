@@ -9,7 +9,7 @@ from pymafsam.export.exporter import Exporter, mark_of
 from pymafsam.files import pictures
 from pymafsam.records import Scene
 
-LEAST_DRAWN = 0.3  # of a body's score: below it most bodies are hands, reflections or half people
+LEAST_DRAWN = 0.35  # of a body's score: below it most bodies are hands, reflections or half people
 
 
 def drawn(scene: Scene) -> Scene:
