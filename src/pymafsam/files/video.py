@@ -225,17 +225,14 @@ def join(segments: Sequence[Path], path: Path, *, mark: str, sound: Path | None 
     with av.open(str(path), "w", format="mp4") as film:
         film.metadata["comment"] = mark
         with opened(segments[0]) as first:
-            parts = [_packets(segments, "video", film.add_stream_from_template(_first(first)))]
+            pictures = film.add_stream_from_template(first.streams.video[0])
+        parts = [_packets(segments, "video", pictures)]
         audio = None if sound is None else _sound(film, sound)
         if audio is not None and sound is not None:
             parts.append(_packets([sound], "audio", audio))
         # Sound lies beside its pictures: a page plays the film while it loads.
         for _, packet in merge(*parts, key=itemgetter(0)):
             film.mux(packet)
-
-
-def _first(container: "InputContainer") -> "VideoStream":
-    return container.streams.video[0]
 
 
 def _packets(paths: Sequence[Path], kind: str, to: "Stream") -> Iterator[tuple[float, "Packet"]]:

@@ -252,8 +252,8 @@ class Lifted:
 class LiftTrust:
     """How far the lifter is followed: factors on its own deviations, and their least values.
 
-    Larger factors were worse in everything (docs/lifting.md): PCK of Leeds Sports Pose's training
-    pictures, the lean of people who stand there, and rendered people.
+    Chosen on training pictures of COCO and Leeds Sports Pose and on rendered people
+    (docs/lifting.md, "Depth is believed more than direction").
     """
 
     turn: float = 1.0
