@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from pymafsam import render
 from pymafsam.body import BodyModel, place
+from pymafsam.clips.memory import give_back
 from pymafsam.clips.shelf import Shelf, chunk_of
 from pymafsam.export.pictures import LEAST_DRAWN
 from pymafsam.files.atomic import writing
@@ -133,6 +134,7 @@ def pieces(
                 yield from part
                 continue
             yield from _piece(part, trusted, todo, shelf, chunk, crew)
+            give_back()
 
 
 def _piece(

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 
 from pymafsam.clips.carrying import carried
 from pymafsam.clips.following import Course, Followed
+from pymafsam.clips.memory import give_back
 from pymafsam.clips.sights import Sights, state_of
 from pymafsam.fitting.chain import State
 from pymafsam.fitting.sequence import SequenceFit, Stretch, bridged, spread
@@ -95,7 +96,10 @@ class Studio:
             states = [_stored(self._begin(run, *window).begin) for window in windows or []]
         else:
             part = lambda low, high: self._begin(run, low, high)  # noqa: E731
-            states = [_stored(state) for state, _ in fit.solve(part, len(frames), shape)]
+            states = list[State]()
+            for state, _ in fit.solve(part, len(frames), shape):
+                states.append(_stored(state))
+                give_back()  # what one window took is not to lie between what the next keeps
         boxes = np.stack([_box(self.sights.person(run, k)) for k in range(len(run.frames))])
         seen = np.zeros(len(frames), bool)
         seen[run.frames - first] = True
