@@ -119,8 +119,7 @@ def filmed(videos: Path, calibrated: Path, out: Path, whole: Reconstructor) -> I
         frames = tuple(
             replace(reel.read(n), index=n // 2, seconds=n / 60) for n in range(0, count, 2)
         )
-        path = videos / f"{reel.view.name}.mp4"
-        case = looked_at(path, out, replace(whole, observer=observer), frames)
+        case = looked_at(reel.source.path, out, replace(whole, observer=observer), frames)
         places = np.stack([project(one, case.camera) for one in joints[::2]])
         yield replace(case, joints=joints[::2], places=places, unit=np.ones(len(places)), coco=True)
 
