@@ -39,17 +39,23 @@ BANK = 4  # shards of rendered people whose mask points are the bank
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Where the first round looks, what the rounds look at, and whether the lifter comes first."""
+    """Where the first round looks, what the rounds look at, and whether the lifter comes first.
+
+    ``placed``: whether points' places in the window are told beside what is seen there.
+    """
 
     first: str
     looks: tuple[str, ...]
     lifted: bool = False
+    placed: bool = False
 
 
 WAYS: Mapping[str, Way] = {
     "grid": Way("grid", ("first", "mesh", "mesh")),
     "mask": Way("mask", ("first", "mesh", "mesh")),
     "bank": Way("bank", ("first", "mesh", "mesh")),  # somebody else's mask points
+    "grid_placed": Way("grid", ("first", "mesh", "mesh"), placed=True),
+    "mask_placed": Way("mask", ("first", "mesh", "mesh"), placed=True),
     "lifter_mesh": Way("grid", ("mesh", "mesh", "mesh"), lifted=True),
     "lifter_mask": Way("mask", ("first", "mesh", "mesh"), lifted=True),
     "lifter_nothing": Way("grid", ("nothing", "nothing", "nothing"), lifted=True),
@@ -212,8 +218,9 @@ def run(options: argparse.Namespace) -> None:
     caches = dict(pair.split("=") for pair in options.masks)
     caches = {name: Path(path) for name, path in caches.items()}
     renders = sorted(options.renders)
-    held = from_renders(renders[: options.held], model)
-    known = from_renders(renders[options.held :], model)
+    column = "mask" if options.exact_masks else "said_mask"
+    held = from_renders(renders[: options.held], model, column)
+    known = from_renders(renders[options.held :], model, column)
     photographs = from_photographs(sorted(options.photographs), caches)
     options.coco_people = from_photographs(sorted(options.coco_maps), {})
     options.lsp_people = from_photographs(sorted(options.lsp_maps), {})
@@ -233,7 +240,7 @@ def run(options: argparse.Namespace) -> None:
         for name in options.ways:
             way, path = WAYS[name], options.out / f"{name}-{seed}.safetensors"
             torch.manual_seed(seed)
-            loop = Loop(model, network, way.looks, lifted=way.lifted)
+            loop = Loop(model, network, way.looks, lifted=way.lifted, placed=way.placed)
             print(path.stem, flush=True)
             if path.exists():
                 loop.load_state_dict(load_file(path))
@@ -258,6 +265,9 @@ def main() -> None:
         one.add_argument(f"--{name}", type=Path, nargs="+", required=True)
     one.add_argument("--held", type=int, default=2, help="shards that are not learned from")
     one.add_argument("--masks", nargs="*", default=[], help="coco=CACHE for shards without masks")
+    one.add_argument(
+        "--exact-masks", action="store_true", help="of rendered people, not the detector's"
+    )
     one.add_argument("--coco", type=Path, required=True, help="annotations")
     one.add_argument("--lsp", type=Path, required=True, help="joints.npz")
     one.add_argument("--lifter", type=Path, help="folder of another than the package's")

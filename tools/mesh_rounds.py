@@ -109,10 +109,18 @@ class Round(nn.Module):
     """One look and one correction: features of every point, joined with what is known so far."""
 
     def __init__(
-        self, points: int, features: int, state: int, outputs: int, *, width: int, dropout: float
+        self,
+        points: int,
+        features: int,
+        state: int,
+        outputs: int,
+        *,
+        width: int,
+        dropout: float,
+        told: int = sum(CHANNELS),
     ):
         super().__init__()
-        self.embed = nn.Linear(sum(CHANNELS), features)
+        self.embed = nn.Linear(told, features)
         self.join = nn.Linear(points * features, width)
         self.state = nn.Linear(state, width)
         self.blocks = nn.ModuleList([lifting.Block(width, dropout) for _ in range(2)])
@@ -136,7 +144,8 @@ class Round(nn.Module):
 class Loop(nn.Module):
     """Corrections, one per look (``looks``: first, mesh or nothing), from the mean or the lifter.
 
-    ``base`` lends the mean pose and what inputs are like.
+    ``base`` lends the mean pose and what inputs are like. ``placed``: beside what is seen at a
+    point the rounds are told where in the window it lies.
     """
 
     mean: Tensor
@@ -150,11 +159,13 @@ class Loop(nn.Module):
         looks: Sequence[str],
         *,
         lifted: bool,
+        placed: bool = False,
         width: int = 448,
         dropout: float = 0.1,
     ):
         super().__init__()
-        self.looks, self.lifted = tuple(looks), lifted
+        self.looks, self.lifted, self.placed = tuple(looks), lifted, placed
+        self.told = sum(CHANNELS) + (2 if placed else 0)
         self.sizes, self.free = base.sizes, base.free
         self.register_buffer("mean", base.mean)
         self.register_buffer("middle", base.norm.running_mean)
@@ -166,7 +177,10 @@ class Loop(nn.Module):
             state += INPUTS + 2 * COCO
         counts = {"first": (COUNT, 5), "mesh": (len(LANDMARKS) + VERTICES, 8), "nothing": (1, 8)}
         self.rounds = nn.ModuleList(
-            [Round(*counts[look], state, outputs, width=width, dropout=dropout) for look in looks]
+            [
+                Round(*counts[look], state, outputs, width=width, dropout=dropout, told=self.told)
+                for look in looks
+            ]
         )
 
     def forward(
@@ -233,12 +247,14 @@ class Loop(nn.Module):
             gap = gap.clamp(-0.5, 0.5) * 10 * coco[..., 2:]
             state += [normal, gap.flatten(1)]
         if look == "nothing":
-            return torch.zeros(len(raw), 1, sum(CHANNELS)), torch.cat(state, 1)
+            return torch.zeros(len(raw), 1, self.told), torch.cat(state, 1)
         at = batch.window(there) if look == "mesh" else batch.first
         assert at is not None
         told = sampled(batch.maps, at)
         if generator is not None:
             told = told + noise(told, generator) * amount
+        if self.placed:
+            told = torch.cat([told, (at / SIZE * 2 - 1).clamp(-2, 2)], -1)
         return told, torch.cat(state, 1)
 
 

@@ -91,3 +91,21 @@ def test_a_loop_answers_after_every_round_and_starts_from_the_lifter_if_told():
         # What is seen reaches the answer, of every person their own.
         changed = loop(replace(batch, first=batch.first.flip(0)))
         assert not torch.equal(out[-1][0].turns, changed[-1][0].turns)
+
+
+@pytest.mark.parametrize("placed", [False, True])
+def test_only_a_loop_that_is_told_places_knows_where_it_looks_when_all_looks_the_same(placed):
+    model, network = body.load("anny24"), mesh_rounds.lifter_network()
+    sides = zip(mesh_rounds.SIDES, mesh_rounds.CHANNELS, strict=True)
+    batch = mesh_rounds.Batch(
+        maps=[torch.ones(1, side * side, count) for side, count in sides],
+        inputs=torch.zeros(1, mesh_rounds.INPUTS),
+        homography=torch.diag(torch.tensor([128.0, 128.0, 1.0]))[None],
+        side=torch.full((1,), 0.4),
+        first=torch.full((1, mesh_rounds.COUNT, 2), SIZE / 4),
+        start=None,
+    )
+    loop = mesh_rounds.Loop(model, network, ("first",), lifted=False, placed=placed).eval()
+    here = loop(batch)[0][0].turns
+    there = loop(replace(batch, first=batch.first * 3))[0][0].turns
+    assert torch.allclose(here, there, atol=1e-5) is not placed
