@@ -264,10 +264,13 @@ class LiftTrust:
     # that is fitted, and noise makes limbs shorter or longer in the picture: whatever may lean
     # does, to look it, unless it is told not to.
     along_ray: float = 0.45
+    # Precision (1 / deviation) of the first beta around what was lifted, which has been taught to
+    # tell children from grown-ups (docs/lifting.md, "Ages").
+    age: float = 4.0
 
 
 def led(problem: Objective, lifted: Lifted, trust: LiftTrust) -> Objective:
-    """The same problem with what was lifted in place of metric landmarks and usual poses."""
+    """The same problem with what was lifted in place of metric landmarks and what is usual."""
     first = _state(problem, lifted)
     sigma = np.maximum(trust.bones * lifted.bone_sigma, trust.least_bone)
     sigma[:, OF_LIMBS, 2] *= trust.along_ray
@@ -278,12 +281,14 @@ def led(problem: Objective, lifted: Lifted, trust: LiftTrust) -> Objective:
         bone_sigma=sigma,
     )
     turns = np.maximum(trust.turn * lifted.turn_sigma[:, 1:], trust.least_turn)
+    shape = np.array(np.broadcast_to(problem.prior.betas_precision, lifted.betas.shape))
+    shape[:, 0] = trust.age
     prior = replace(
         problem.prior,
         mean=rotation.to_axis_angle(lifted.turns[:, 1:]),
         precision=1 / turns,
-        betas_mean=np.broadcast_to(problem.prior.betas_mean, lifted.betas.shape),
-        betas_precision=np.broadcast_to(problem.prior.betas_precision, lifted.betas.shape),
+        betas_mean=lifted.betas,
+        betas_precision=shape,
     )
     return replace(problem, evidence=evidence, prior=prior, first=first)
 
@@ -340,7 +345,22 @@ class Lifter:
         return answer.in_camera(frames)
 
     def read(self, inputs: Inputs) -> Lifted:
-        """The network itself; everything, the root too, in the ray's frame.
+        """The network itself; everything, the root too, in the ray's frame."""
+        out = self._linear("leave", self.known(inputs))[:, 0].astype(np.float64)
+        free, links, betas = self.free, self.links, self.betas
+        sizes = (6 * free, 3 * free, betas, betas, 3 * links, 3 * links)
+        six, turn, shape, beta, bones, bone = np.split(out, np.cumsum(sizes)[:-1], axis=1)
+        return Lifted(
+            turns=rotation.from_6d(six.reshape(-1, free, 6) + own["mean"]),
+            turn_sigma=_sigma(turn, START_LOG[0]).reshape(-1, free, 3),
+            betas=shape,
+            beta_sigma=_sigma(beta, START_LOG[1]),
+            bones=bones.reshape(-1, links, 3),
+            bone_sigma=_sigma(bone, START_LOG[2]).reshape(-1, links, 3),
+        )
+
+    def known(self, inputs: Inputs) -> Float[np.ndarray, "people 1 width"]:
+        """What the last layer makes its answers of.
 
         People are taken one by one (stacked, not flattened): a product of another size may round
         otherwise, and nobody's body shall depend on the company.
@@ -353,18 +373,7 @@ class Lifter:
         for k in range(self.blocks):
             inner = self._linear(f"blocks.{k}.first", self._normalised(f"blocks.{k}.norm", x))
             x = x + self._linear(f"blocks.{k}.second", inner / (1 + np.exp(-inner)))
-        out = self._linear("leave", self._normalised("final", x))[:, 0].astype(np.float64)
-        free, links, betas = self.free, self.links, self.betas
-        sizes = (6 * free, 3 * free, betas, betas, 3 * links, 3 * links)
-        six, turn, shape, beta, bones, bone = np.split(out, np.cumsum(sizes)[:-1], axis=1)
-        return Lifted(
-            turns=rotation.from_6d(six.reshape(-1, free, 6) + own["mean"]),
-            turn_sigma=_sigma(turn, START_LOG[0]).reshape(-1, free, 3),
-            betas=shape,
-            beta_sigma=_sigma(beta, START_LOG[1]),
-            bones=bones.reshape(-1, links, 3),
-            bone_sigma=_sigma(bone, START_LOG[2]).reshape(-1, links, 3),
-        )
+        return self._normalised("final", x)
 
     def _joined(self, features: Float[np.ndarray, "people 17 features"]) -> np.ndarray:
         """What features add; nothing where there are none."""
