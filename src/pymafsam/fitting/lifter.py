@@ -266,7 +266,7 @@ class LiftTrust:
     along_ray: float = 0.45
     # Precision (1 / deviation) of the first beta around what was lifted, which has been taught to
     # tell children from grown-ups (docs/lifting.md, "Ages").
-    age: float = 4.0
+    age: float = 6.0
 
 
 def led(problem: Objective, lifted: Lifted, trust: LiftTrust) -> Objective:
@@ -351,7 +351,7 @@ class Lifter:
         sizes = (6 * free, 3 * free, betas, betas, 3 * links, 3 * links)
         six, turn, shape, beta, bones, bone = np.split(out, np.cumsum(sizes)[:-1], axis=1)
         return Lifted(
-            turns=rotation.from_6d(six.reshape(-1, free, 6) + own["mean"]),
+            turns=rotation.from_6d(six.reshape(-1, free, 6) + self.weights["mean"]),
             turn_sigma=_sigma(turn, START_LOG[0]).reshape(-1, free, 3),
             betas=shape,
             beta_sigma=_sigma(beta, START_LOG[1]),
