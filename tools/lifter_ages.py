@@ -37,6 +37,7 @@ RENDERED, LSP = 0.3, 0.5  # how much these count
 BLIND = 0.3  # how much everybody counts once more, as a lifter without features sees them
 STRENGTH = 3.0 * 21**2  # of the ridge, before columns of deviation 1
 FOLDS = 5
+FIRST = (6 + 3) * len(FREE)  # row of the last layer: after rotations and their deviations
 READ = ("box", "size", "row", "channels", "coco", "blaze", "world", "presence")
 SAID = ("coco17", "blazepose33", "world", "presence", "features")
 
@@ -211,8 +212,7 @@ def main() -> None:
         for name, values in held.items():
             values[fold == k] = told(row, getattr(photographed, name)[fold == k])
     weights = load_file(path)
-    first = (6 + 3) * len(FREE)
-    before = np.append(weights["leave.weight"][first], weights["leave.bias"][first])
+    before = np.append(weights["leave.weight"][FIRST], weights["leave.bias"][FIRST])
     for name, values in held.items():
         report(
             f"{name}, before",
@@ -221,8 +221,8 @@ def main() -> None:
         )
         report(f"{name}, held out", scale.stature(values), photographed.kind)
     row = solved([rendered, athletes, photographed])
-    weights["leave.weight"][first] = row[:-1]
-    weights["leave.bias"][first] = row[-1]
+    weights["leave.weight"][FIRST] = row[:-1]
+    weights["leave.bias"][FIRST] = row[-1]
     with writing(options.out) as fresh:
         save_file(weights, fresh)
 

@@ -346,3 +346,14 @@ class TestTraining:
         better = lifter_run.train(network, chain, truth, None, None, recipe, lambda *_: None)
         after = lifting.rendered_loss(better.eval()(rows), truth, chain).detach()
         assert float(after) < before - 0.5
+
+
+def test_the_more_the_lifted_age_is_believed_the_nearer_bodies_stay_to_it():
+    people = [somebody(seed) for seed in range(12)]
+    told = LIFTER(people, cameras(12)).betas[:, 0]
+    away = []
+    for age in (0.5, 6.0, 60.0):
+        fit = KeypointFit(MODEL, lifter=LIFTER, lift_trust=LiftTrust(age=age))
+        state, _ = fit.solve(people, [None] * 12, [camera.picture_camera(SIZE)] * 12)
+        away.append(np.abs(state.betas[:, 0] - told).mean())
+    assert away[0] > 2 * away[1] > 4 * away[2]
