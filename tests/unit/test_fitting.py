@@ -408,3 +408,58 @@ def test_a_limb_turned_over_leads_the_other_way_in_depth_and_looks_the_same(part
     assert depth[0] < -0.1 < 0.1 < depth[1]
     moved = before.keypoints_2d["coco17"][rows, :2] - after.keypoints_2d["coco17"][rows, :2]
     assert np.linalg.norm(moved, axis=1).max() < 12
+
+
+def test_points_are_not_pulled_out_of_others_nor_to_an_outline_that_ends_at_them():
+    inside, crowd = np.zeros((2, *SIZE[::-1]), bool)
+    inside[100:300, 200:300] = True
+    crowd[100:300, 200:340] = True  # somebody else's to the right, below nobody's
+    pixel, cameras = np.array([1.0]), Cameras.of([VIEW])
+    alone = Outline.of([inside], pixel, cameras)
+    beside = Outline.of([inside], pixel, cameras, crowds=[crowd])
+    points = np.array([[[320.0, 250.0], [200.0, 320.0]]])
+    weights = []
+    for outline in (alone, beside):
+        drop = replace(outline, sample_weight=np.zeros_like(outline.sample_weight))
+        weights.append(drop.pull(points, np.ones((1, 2)), 4.0).weight[0] > 0)
+    assert weights[0].all()
+    assert weights[1].tolist() == [False, True]
+    right = lambda outline: outline.samples[outline.sample_weight > 0][:, 0].max()  # noqa: E731
+    cell = beside.cell[0]
+    assert right(alone) > 300 - 2 * cell
+    at_corners = beside.samples[beside.sample_weight > 0]
+    middle = (at_corners[:, 1] > 100 + 2 * cell) & (at_corners[:, 1] < 300 - 2 * cell)
+    assert at_corners[middle, 0].max() < 200 + 2 * cell
+
+
+def test_whoever_is_hidden_behind_somebody_is_not_squeezed_into_what_is_left():
+    one = standing()
+    person, inside = described(one, confidence=0.3), silhouette_of(one)
+    strip = inside.copy()
+    strip[:, int(person.box[[0, 2]].mean()) :] = False
+    mask = Mask(inside=strip, score=1.0, source="mobilesam")
+    whole, _ = FIT.solve([person], [None], [VIEW])
+    left, _ = FIT.solve([person], [mask], [VIEW])
+    behind, _ = FIT.solve([person], [mask], [VIEW], crowds=[inside])
+    away = lambda state: np.linalg.norm(FIT.points(state) - FIT.points(whole))  # noqa: E731
+    assert away(behind) < 0.5 * away(left)
+
+
+def test_people_of_one_picture_may_be_behind_one_another():
+    one, two = standing(depth=5.0), standing(depth=4.0)
+    two = replace(two, translation=two.translation + [0.25, 0, 0])
+    people = tuple(described(state, confidence=0.4) for state in (one, two))
+    masks = [silhouette_of(state) for state in (one, two)]
+    told = (
+        Mask(inside=masks[0] & ~masks[1], score=1.0, source="mobilesam"),
+        Mask(inside=masks[1], score=1.0, source="mobilesam"),
+    )
+    frame = Frame(pixels=np.zeros((*SIZE[::-1], 3), np.uint8), name="two")
+    picture = Observation(frame=frame, people=people, masks=told, camera=VIEW)
+    (bodies,) = FIT.estimate([picture])
+    crowds = [masks[0] | masks[1]] * 2
+    state, _ = FIT.solve(people, told, [VIEW] * 2, crowds=crowds)
+    blind, _ = FIT.solve(people, told, [VIEW] * 2)
+    for k, found in enumerate(bodies):
+        np.testing.assert_array_equal(found.translation, state.translation[k])
+    assert (blind.translation != state.translation).any(axis=1).all()

@@ -37,7 +37,7 @@ from pymafsam.fitting.silhouette import Outline
 from pymafsam.fitting.solver import minimise
 from pymafsam.geometry import joints, rotation
 from pymafsam.geometry.camera import project
-from pymafsam.records import Body, Camera, Mask, Observation, Person, Pose
+from pymafsam.records import Body, Camera, Inside, Mask, Observation, Person, Pose
 
 FIXED = [joints.SMPL24.index(n) for n in "left_foot right_foot left_hand right_hand".split()]
 TORSO = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
@@ -58,10 +58,14 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """What is known of one person; ``begin``: a body to start from."""
+    """What is known of one person; ``begin``: a body to start from.
+
+    ``crowd``: all pixels of the picture that are anybody's; None where nobody else has any.
+    """
 
     person: Person
     mask: Mask | None
+    crowd: Inside | None
     camera: Camera
     begin: Body | None
 
@@ -140,6 +144,7 @@ class KeypointFit:
             [one.mask for one in given],
             [one.camera for one in given],
             self.state_of(begins) if begins else None,
+            [one.crowd for one in given],
         )
         points = self.points(state)
         bodies = []
@@ -159,14 +164,17 @@ class KeypointFit:
         masks: Sequence[Mask | None],
         cameras: Sequence[Camera],
         begin: State | None = None,
+        crowds: Sequence[Inside | None] | None = None,
     ) -> tuple[State, Float[np.ndarray, "people"]]:
         """Poses, shapes and places of the people, and the energy each is left with.
 
-        ``cameras``: one for each person. Nobody's answer depends on who else is solved for.
+        ``cameras``: one for each person, as are ``crowds``: all pixels of their picture that are
+        anybody's, behind whom they may be. Nobody's answer depends on who else is solved for.
         """
+        crowds = [None] * len(people) if crowds is None else crowds
         apart = self._apart(people)
         if len(apart) > 1:
-            return self._solved_apart(apart, people, masks, cameras, begin)
+            return self._solved_apart(apart, people, masks, cameras, begin, crowds)
         problem = self.objective(people, cameras)
         free, schedule = self.skeleton.free, self.schedule
         state = self.first_state(problem) if begin is None else begin
@@ -174,7 +182,8 @@ class KeypointFit:
         masked = np.flatnonzero([mask is not None for mask in masks])
         if self.settings.silhouette > 0 and schedule.silhouette > 0 and len(masked):
             own = problem.take(masked)
-            drawn = self._in_mask(own, [masks[int(k)] for k in masked], state.take(masked))
+            told = [(masks[int(k)], crowds[int(k)]) for k in masked]
+            drawn = self._in_mask(own, told, state.take(masked))
             state = state.put(masked, drawn)
             energy = energy.copy()
             energy[masked] = own(drawn).energy
@@ -193,6 +202,7 @@ class KeypointFit:
         masks: Sequence[Mask | None],
         cameras: Sequence[Camera],
         begin: State | None,
+        crowds: Sequence[Inside | None],
     ) -> tuple[State, Float[np.ndarray, "people"]]:
         states, energies = [], []
         for rows in apart:
@@ -201,6 +211,7 @@ class KeypointFit:
                 [masks[k] for k in rows],
                 [cameras[k] for k in rows],
                 None if begin is None else begin.take(np.array(rows)),
+                [crowds[k] for k in rows],
             )
             states.append(state)
             energies.append(energy)
@@ -233,11 +244,14 @@ class KeypointFit:
             problem = led(problem, self.lifter(people, views), self.lift_trust)
         return led_by_visitor(problem, people)
 
-    def _in_mask(self, problem: Objective, masks: Sequence[Mask | None], state: State) -> State:
-        """Solved further, with the masks."""
-        trust = np.array([self.mask_trust(mask) for mask in masks])
-        inside = [None if mask is None else mask.inside for mask in masks]
-        outline = Outline.of(inside, problem.evidence.pixel, problem.cameras, trust)
+    def _in_mask(
+        self, problem: Objective, told: Sequence[tuple[Mask | None, Inside | None]], state: State
+    ) -> State:
+        """Solved further, with the masks (first) and everybody's pixels."""
+        trust = np.array([self.mask_trust(mask) for mask, _ in told])
+        inside = [None if mask is None else mask.inside for mask, _ in told]
+        crowds = [crowd for _, crowd in told]
+        outline = Outline.of(inside, problem.evidence.pixel, problem.cameras, trust, crowds)
         seen = np.pad(problem.evidence.support, ((0, 0), (0, 1)), constant_values=1.0)
         whole = replace(
             problem, surface=self.surface, outline=outline, support=seen[:, self.far_ends]
@@ -324,8 +338,10 @@ def _given(observation: Observation, begin: Sequence[Body] | None) -> Iterator[G
             "  Let the detector describe the people first (Detector.describe)."
         )
     begins = repeat(None) if begin is None else begin
+    masks = [mask.inside for mask in observation.masks if mask is not None]
+    crowd = np.logical_or.reduce(masks) if len(masks) > 1 else None
     for person, mask, body in zip(observation.people, observation.masks, begins, strict=False):
-        yield Given(person=person, mask=mask, camera=observation.camera, begin=body)
+        yield Given(person=person, mask=mask, crowd=crowd, camera=observation.camera, begin=body)
 
 
 def load(model: BodyModel, options: EstimatorOptions) -> KeypointFit:

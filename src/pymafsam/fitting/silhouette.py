@@ -3,7 +3,8 @@
 Two one-sided pulls, both towards a nearest neighbour that is looked up anew at every step, as in
 ICP: a surface point that falls outside the mask is pulled to the nearest pixel inside, and every
 sample of the mask's outline pulls the surface point that is nearest to it. Outlines along the
-picture's edge say nothing, nor do points outside the picture.
+picture's edge say nothing, nor do points outside the picture. Nor do others' pixels: whoever stands
+there may hide the person who is meant, whose outline ends where theirs begins.
 """
 
 from collections.abc import Sequence
@@ -35,13 +36,13 @@ class Outline:
 
     Cell (row, column) of person i is centred on the picture pixel
     ``origin[i] + (column + 0.5, row + 0.5) * cell[i]``; ``nearest`` gives the centre of the mask's
-    cell closest to it.
+    cell closest to it, ``allowed`` whether it is of the mask or of somebody else's.
     """
 
     origin: Float[np.ndarray, "people 2"]
     cell: Float[np.ndarray, "people"]
     nearest: Float[np.ndarray, "people side side 2"]
-    filled: Bool[np.ndarray, "people side side"]
+    allowed: Bool[np.ndarray, "people side side"]
     samples: Float[np.ndarray, "people samples 2"]
     sample_weight: Float[np.ndarray, "people samples"]
     weight: Float[np.ndarray, "people"]
@@ -54,22 +55,27 @@ class Outline:
         pixel: Float[np.ndarray, "people"],
         cameras: Cameras,
         trust: Float[np.ndarray, "people"] | None = None,
+        crowds: Sequence[Bool[np.ndarray, "_ _"] | None] | None = None,
     ) -> "Outline":
         """Prepares the look-ups; ``pixel`` is one standard deviation in picture pixels.
 
-        ``trust`` multiplies everything a mask asks for (1 when left out).
+        ``trust`` multiplies everything a mask asks for (1 when left out). ``crowds``: of each
+        person's picture all pixels that are anybody's, None where nobody else is known.
         """
         if trust is None:
             trust = np.ones(len(masks))
-        grids = [_Grid.of(mask) for mask in masks]
+        grids = [
+            _Grid.of(mask, crowd)
+            for mask, crowd in zip(masks, crowds or [None] * len(masks), strict=True)
+        ]
         return Outline(
             origin=np.array([grid.origin for grid in grids]),
             cell=np.array([grid.cell for grid in grids]),
             nearest=np.stack([grid.nearest for grid in grids]),
-            filled=np.stack([grid.filled for grid in grids]),
+            allowed=np.stack([grid.allowed for grid in grids]),
             samples=np.stack([grid.samples for grid in grids]),
             sample_weight=np.stack([grid.sample_weight for grid in grids]) * trust[:, None],
-            weight=np.array([float(grid.filled.any()) for grid in grids]) * trust,
+            weight=np.array([float(grid.allowed.any()) for grid in grids]) * trust,
             pixel=pixel,
             size=cameras.size,
         )
@@ -114,13 +120,13 @@ class Outline:
     ) -> tuple[Float[np.ndarray, "people 2 points"], Bool[np.ndarray, "people points"]]:
         """The nearest cell of the mask, and whether nothing is to be done about the point."""
         place = (points - self.origin[..., None]) / self.cell[:, None, None]
-        index = np.clip(np.nan_to_num(place), 0, self.filled.shape[1] - 1).astype(np.int64)
+        index = np.clip(np.nan_to_num(place), 0, self.allowed.shape[1] - 1).astype(np.int64)
         people = np.arange(len(points))[:, None]
         target = self.nearest[people, index[:, 1], index[:, 0]].transpose(0, 2, 1)
         width, height = self.size.T[..., None]
         x, y = points[:, 0], points[:, 1]
         outside = (x < 0) | (y < 0) | (x > width) | (y > height)
-        return target, outside | self.filled[people, index[:, 1], index[:, 0]]
+        return target, outside | self.allowed[people, index[:, 1], index[:, 0]]
 
     def _owners(
         self, points: Float[np.ndarray, "people 2 points"]
@@ -138,12 +144,12 @@ class _Grid:
     origin: tuple[float, float]
     cell: float
     nearest: Float[np.ndarray, "side side 2"]
-    filled: Bool[np.ndarray, "side side"]
+    allowed: Bool[np.ndarray, "side side"]
     samples: Float[np.ndarray, "samples 2"]
     sample_weight: Float[np.ndarray, "samples"]
 
     @staticmethod
-    def of(mask: Inside | None) -> "_Grid":
+    def of(mask: Inside | None, crowd: Inside | None) -> "_Grid":
         if mask is None or not mask.any():
             return _Grid.empty()
         height, width = mask.shape
@@ -159,13 +165,14 @@ class _Grid:
         filled = mask[near_y[:, None], near_x]  # edges repeat beyond the picture: no outline there
         if not filled.any():
             return _Grid.empty()
+        allowed = filled if crowd is None else filled | crowd[near_y[:, None], near_x]
         centres = np.stack(np.meshgrid(across, down), axis=-1)
-        samples, weight = _outline(filled, centres)
+        samples, weight = _outline(filled, allowed, centres)
         return _Grid(
             origin=origin,
             cell=cell,
             nearest=_nearest(filled, centres),
-            filled=filled,
+            allowed=allowed,
             samples=samples,
             sample_weight=weight,
         )
@@ -177,7 +184,7 @@ class _Grid:
             origin=(0.0, 0.0),
             cell=1.0,
             nearest=np.zeros((SIDE, SIDE, 2)),
-            filled=np.zeros((SIDE, SIDE), bool),
+            allowed=np.zeros((SIDE, SIDE), bool),
             samples=np.zeros((SAMPLES, 2)),
             sample_weight=np.zeros(SAMPLES),
         )
@@ -198,10 +205,12 @@ def _nearest(
 
 
 def _outline(
-    filled: Bool[np.ndarray, "side side"], centres: Float[np.ndarray, "side side 2"]
+    filled: Bool[np.ndarray, "side side"],
+    allowed: Bool[np.ndarray, "side side"],
+    centres: Float[np.ndarray, "side side 2"],
 ) -> tuple[Float[np.ndarray, "samples 2"], Float[np.ndarray, "samples"]]:
-    """Cells of the mask beside a cell that is not, thinned evenly to ``SAMPLES``."""
-    padded = np.pad(filled, 1, mode="edge")
+    """Cells of the mask beside one that is not ``allowed``, thinned evenly to ``SAMPLES``."""
+    padded = np.pad(allowed, 1, mode="edge")
     inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
     edge = centres[filled & ~inner]
     samples, weight = np.zeros((SAMPLES, 2)), np.zeros(SAMPLES)
