@@ -7,6 +7,7 @@ everything is solved together, at the end with the mask. ``docs/fitting.md`` has
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import repeat
 
 import numpy as np
@@ -339,7 +340,7 @@ def _given(observation: Observation, begin: Sequence[Body] | None) -> Iterator[G
         )
     begins = repeat(None) if begin is None else begin
     masks = [mask.inside for mask in observation.masks if mask is not None]
-    crowd = np.logical_or.reduce(masks) if len(masks) > 1 else None
+    crowd = reduce(np.logical_or, masks) if len(masks) > 1 else None
     for person, mask, body in zip(observation.people, observation.masks, begins, strict=False):
         yield Given(person=person, mask=mask, crowd=crowd, camera=observation.camera, begin=body)
 
