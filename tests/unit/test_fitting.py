@@ -410,7 +410,7 @@ def test_a_limb_turned_over_leads_the_other_way_in_depth_and_looks_the_same(part
     assert np.linalg.norm(moved, axis=1).max() < 12
 
 
-def test_points_are_not_pulled_out_of_others_nor_to_an_outline_that_ends_at_them():
+def test_points_are_not_pulled_out_of_others():
     inside, crowd = np.zeros((2, *SIZE[::-1]), bool)
     inside[100:300, 200:300] = True
     crowd[100:300, 200:340] = True  # somebody else's to the right, below nobody's
@@ -424,12 +424,7 @@ def test_points_are_not_pulled_out_of_others_nor_to_an_outline_that_ends_at_them
         weights.append(drop.pull(points, np.ones((1, 2)), 4.0).weight[0] > 0)
     assert weights[0].all()
     assert weights[1].tolist() == [False, True]
-    right = lambda outline: outline.samples[outline.sample_weight > 0][:, 0].max()  # noqa: E731
-    cell = beside.cell[0]
-    assert right(alone) > 300 - 2 * cell
-    at_corners = beside.samples[beside.sample_weight > 0]
-    middle = (at_corners[:, 1] > 100 + 2 * cell) & (at_corners[:, 1] < 300 - 2 * cell)
-    assert at_corners[middle, 0].max() < 200 + 2 * cell
+    np.testing.assert_array_equal(alone.samples, beside.samples)
 
 
 def test_whoever_is_hidden_behind_somebody_is_not_squeezed_into_what_is_left():

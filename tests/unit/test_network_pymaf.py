@@ -220,3 +220,13 @@ def test_packed_convolutions_give_what_plain_ones_give_at_every_batch():
         images = torch.randn(batch, 3, 16, 16)
         with torch.inference_mode():
             torch.testing.assert_close(packed(images), plain(images), rtol=1e-5, atol=1e-5)
+
+
+def test_convolutions_of_a_precision_that_the_processor_lacks_stay(monkeypatch):
+    from pymafsam.network import packed
+
+    monkeypatch.setattr(packed, "is_possible", lambda precision: precision is torch.float32)
+    layers = lambda: torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU())  # noqa: E731
+    for precision, kind in ((torch.float32, packed.Packed), (torch.bfloat16, torch.nn.Conv2d)):
+        module = packed.pack(layers().requires_grad_(False).to(precision))
+        assert type(module[0]) is kind

@@ -3,8 +3,8 @@
 Two one-sided pulls, both towards a nearest neighbour that is looked up anew at every step, as in
 ICP: a surface point that falls outside the mask is pulled to the nearest pixel inside, and every
 sample of the mask's outline pulls the surface point that is nearest to it. Outlines along the
-picture's edge say nothing, nor do points outside the picture. Nor do others' pixels: whoever stands
-there may hide the person who is meant, whose outline ends where theirs begins.
+picture's edge say nothing, nor do points outside the picture, nor points on others' pixels: whoever
+stands there may hide the person who is meant.
 """
 
 from collections.abc import Sequence
@@ -167,7 +167,7 @@ class _Grid:
             return _Grid.empty()
         allowed = filled if crowd is None else filled | crowd[near_y[:, None], near_x]
         centres = np.stack(np.meshgrid(across, down), axis=-1)
-        samples, weight = _outline(filled, allowed, centres)
+        samples, weight = _outline(filled, centres)
         return _Grid(
             origin=origin,
             cell=cell,
@@ -205,12 +205,10 @@ def _nearest(
 
 
 def _outline(
-    filled: Bool[np.ndarray, "side side"],
-    allowed: Bool[np.ndarray, "side side"],
-    centres: Float[np.ndarray, "side side 2"],
+    filled: Bool[np.ndarray, "side side"], centres: Float[np.ndarray, "side side 2"]
 ) -> tuple[Float[np.ndarray, "samples 2"], Float[np.ndarray, "samples"]]:
-    """Cells of the mask beside one that is not ``allowed``, thinned evenly to ``SAMPLES``."""
-    padded = np.pad(allowed, 1, mode="edge")
+    """Cells of the mask beside a cell that is not, thinned evenly to ``SAMPLES``."""
+    padded = np.pad(filled, 1, mode="edge")
     inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
     edge = centres[filled & ~inner]
     samples, weight = np.zeros((SAMPLES, 2)), np.zeros(SAMPLES)

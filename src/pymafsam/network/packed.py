@@ -61,14 +61,16 @@ def laid_out(own: nn.Conv2d | nn.ConvTranspose2d, shape: tuple[int, ...]) -> Ten
 def pack(module: nn.Module) -> nn.Module:
     """Replace the convolutions in ``module``, in place, if oneDNN is at hand (for inference).
 
-    Subclasses, which may do more, stay, and depthwise ones, which have little to lay out.
+    Subclasses, which may do more, stay, depthwise ones, which have little to lay out, and those of
+    a precision that oneDNN has no instructions for on this processor.
     """
-    if not is_possible():
-        return module
+    possible = {tensor.dtype: is_possible(tensor.dtype) for tensor in module.parameters()}
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):
-            known = isinstance(child, (nn.Conv2d, nn.ConvTranspose2d))
-            if known and type(child) in (nn.Conv2d, nn.ConvTranspose2d) and _is_plain(child):
+            if type(child) not in (nn.Conv2d, nn.ConvTranspose2d):
+                continue
+            assert isinstance(child, (nn.Conv2d, nn.ConvTranspose2d))
+            if _is_plain(child) and possible[child.weight.dtype]:
                 setattr(parent, name, Packed(child))
     return module
 
@@ -78,14 +80,18 @@ def _is_plain(own: nn.Conv2d | nn.ConvTranspose2d) -> bool:
     return own.groups == 1 and own.padding_mode == "zeros" and own.padding not in NAMED
 
 
-def is_possible() -> bool:
-    """Whether this torch has oneDNN's operations, and they give what convolutions give."""
+def is_possible(precision: torch.dtype = torch.float32) -> bool:
+    """Whether this torch has oneDNN's operations, and they give what convolutions give.
+
+    In bfloat16 they ask for instructions that not every processor has.
+    """
     if not torch.backends.mkldnn.is_available():
         return False
-    probe = nn.Conv2d(3, 4, 3).eval().requires_grad_(False)
-    picture = torch.linspace(-1, 1, 75).reshape(1, 3, 5, 5)
+    probe = nn.Conv2d(3, 4, 3).eval().requires_grad_(False).to(precision)
+    picture = torch.linspace(-1, 1, 75).reshape(1, 3, 5, 5).to(precision)
+    atol = 1e-5 if precision is torch.float32 else 0.03
     try:
         with torch.inference_mode():
-            return bool(torch.allclose(Packed(probe)(picture), probe(picture), atol=1e-5))
-    except Exception:  # another torch, whose operations are called or take otherwise
+            return bool(torch.allclose(Packed(probe)(picture), probe(picture), atol=atol))
+    except Exception:  # another torch, or another processor
         return False
