@@ -64,13 +64,13 @@ def pack(module: nn.Module) -> nn.Module:
     Subclasses, which may do more, stay, depthwise ones, which have little to lay out, and those of
     a precision that oneDNN has no instructions for on this processor.
     """
-    possible = {tensor.dtype: is_possible(tensor.dtype) for tensor in module.parameters()}
+    precisions = {tensor.dtype for tensor in module.parameters()}
+    possible = {precision for precision in precisions if is_possible(precision)}
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):
-            if type(child) not in (nn.Conv2d, nn.ConvTranspose2d):
-                continue
-            assert isinstance(child, (nn.Conv2d, nn.ConvTranspose2d))
-            if _is_plain(child) and possible[child.weight.dtype]:
+            known = isinstance(child, (nn.Conv2d, nn.ConvTranspose2d))
+            plain = known and type(child) in (nn.Conv2d, nn.ConvTranspose2d) and _is_plain(child)
+            if plain and child.weight.dtype in possible:
                 setattr(parent, name, Packed(child))
     return module
 
