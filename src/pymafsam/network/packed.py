@@ -69,15 +69,15 @@ def pack(module: nn.Module) -> nn.Module:
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):
             known = isinstance(child, (nn.Conv2d, nn.ConvTranspose2d))
-            plain = known and type(child) in (nn.Conv2d, nn.ConvTranspose2d) and _is_plain(child)
-            if plain and child.weight.dtype in possible:
+            if known and _is_plain(child) and child.weight.dtype in possible:
                 setattr(parent, name, Packed(child))
     return module
 
 
 def _is_plain(own: nn.Conv2d | nn.ConvTranspose2d) -> bool:
     """Whether a convolution is one that oneDNN's operations take as it is."""
-    return own.groups == 1 and own.padding_mode == "zeros" and own.padding not in NAMED
+    exactly = type(own) in (nn.Conv2d, nn.ConvTranspose2d)
+    return exactly and own.groups == 1 and own.padding_mode == "zeros" and own.padding not in NAMED
 
 
 def is_possible(precision: torch.dtype = torch.float32) -> bool:
