@@ -27,8 +27,7 @@ from pymafsam.files.atomic import writing
 from pymafsam.fitting import lifter
 from pymafsam.fitting.lifter import FREE, Inputs, Lifter
 from pymafsam.people.features import Features
-from recombined import cameras_of
-from train_lifter import default_cameras
+from train_lifter import said_of_photographs, said_of_renders
 
 # Metres that toddlers, children and grown-ups are taken for, and how much each counts.
 STATURES = {"toddler": 0.85, "child": 1.2, "grown": 1.7}
@@ -76,18 +75,10 @@ def last_inputs(known: Lifter, inputs: Inputs) -> Float[np.ndarray, "people widt
 def of_renders(known: Lifter, paths: Sequence[Path]) -> People:
     names = [*(f"said_{name}" for name in SAID), "box", "focal", "centre", "size", "betas"]
     table = read(paths, names)
-    inputs = Inputs.of(
-        boxes=table["box"].astype(np.float64),
-        coco=table["said_coco17"],
-        landmarks=table["said_blazepose33"],
-        metres=table["said_world"],
-        presence=table["said_presence"],
-        cameras=cameras_of(table),
-    )
     count = len(table["box"])
     return _people(
         known,
-        replace(inputs, features=features(table["said_features"])),
+        replace(said_of_renders(table), features=features(table["said_features"])),
         beta=table["betas"][:, 0].astype(np.float64),
         weight=np.full(count, RENDERED),
         kind=np.full(count, "rendered"),
@@ -100,19 +91,11 @@ def of_photographs(
 ) -> People:
     """People of photographs; those whose ``ages`` are not to be seen are left out."""
     table = read(paths, READ)
-    inputs = Inputs.of(
-        boxes=table["box"],
-        coco=table["coco"],
-        landmarks=table["blaze"],
-        metres=table["world"],
-        presence=table["presence"],
-        cameras=default_cameras(table),
-    )
     kinds = {row: kind for kind, rows in ages.items() for row in rows}
     kind = np.array([kinds.get(row, "grown") for row in table["row"].tolist()])
     people = _people(
         known,
-        replace(inputs, features=features(table["channels"])),
+        replace(said_of_photographs(table), features=features(table["channels"])),
         beta=np.array([scale.beta(STATURES.get(one, 0.0)) for one in kind]),
         weight=np.array([WEIGHTS.get(one, 0.0) for one in kind]),
         kind=kind,

@@ -49,6 +49,30 @@ def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
 
 
+def said_of_renders(table: dict[str, np.ndarray]) -> Inputs:
+    """What the keypoint networks said of rendered people, as the lifter takes it."""
+    return Inputs.of(
+        boxes=table["box"].astype(np.float64),
+        coco=table["said_coco17"],
+        landmarks=table["said_blazepose33"],
+        metres=table["said_world"],
+        presence=table["said_presence"],
+        cameras=cameras_of(table),
+    )
+
+
+def said_of_photographs(table: dict[str, np.ndarray]) -> Inputs:
+    """The same of photographed people, before the default camera."""
+    return Inputs.of(
+        boxes=table["box"].astype(np.float64),
+        coco=table["coco"],
+        landmarks=table["blaze"],
+        metres=table["world"],
+        presence=table["presence"],
+        cameras=default_cameras(table),
+    )
+
+
 def rendered(
     model: BodyModel,
     table: dict[str, np.ndarray],
@@ -56,14 +80,7 @@ def rendered(
 ) -> lifting.Rendered:
     """Inputs and exact answers of rendered people, then of their mirror images."""
     cameras, boxes = cameras_of(table), table["box"].astype(np.float64)
-    inputs = Inputs.of(
-        boxes=boxes,
-        coco=table["said_coco17"],
-        landmarks=table["said_blazepose33"],
-        metres=table["said_world"],
-        presence=table["said_presence"],
-        cameras=cameras,
-    )
+    inputs = said_of_renders(table)
     turns = table["rotations"].astype(np.float64)
     turns[:, 0] = ray_frames(boxes, cameras) @ turns[:, 0]
     betas = table["betas"].astype(np.float64)
@@ -126,14 +143,7 @@ def of_photographs(
     0 where there is none.
     """
     cameras, boxes = default_cameras(table), table["box"].astype(np.float64)
-    inputs = Inputs.of(
-        boxes=boxes,
-        coco=table["coco"],
-        landmarks=table["blaze"],
-        metres=table["world"],
-        presence=table["presence"],
-        cameras=cameras,
-    )
+    inputs = said_of_photographs(table)
     frames, angular = ray_frames(boxes, cameras), box_sides(boxes) / cameras.focal
     twins = [LANDMARKS.index(mirrored(name)) for name in LANDMARKS]
     seen = directions(places.astype(np.float64), frames, cameras) / angular[:, None, None]
